@@ -1,0 +1,212 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxPerHost = 10_000_000 // more streams than one machine has been seen to hold
+	longest    = time.Hour  // of the durations that somebody waits for
+	tenYears   = 10 * 365 * 24 * time.Hour
+)
+
+// checkNumbers holds every number and duration to its bounds, those of the Config's comments. The upper ones
+// are beyond any use: they catch a slip of the unit before it costs memory or hangs a shutdown.
+func (p *problems) checkNumbers(c *Config) {
+	checkBounds(p, "PROOF_RETAIN", c.Retain, 1, 1_000_000)
+	checkBounds(p, "PROOF_RETENTION", c.Retention, 100*time.Millisecond, tenYears)
+	checkBounds(p, "PROOF_BUFFER", c.Buffer, 1, 65_536)
+	checkBounds(p, "PROOF_HEARTBEAT", c.Heartbeat, time.Millisecond, longest)
+	checkBounds(p, "PROOF_RETRY", c.Retry, time.Millisecond, longest)
+	checkBounds(p, "PROOF_SHUTDOWN_GRACE", c.ShutdownGrace, time.Millisecond, longest)
+	checkBounds(p, "PROOF_MAX_SUBSCRIBERS", c.MaxSubscribers, 1, maxPerHost)
+	checkBounds(p, "PROOF_MAX_SUBSCRIBERS_PER_ADDRESS", c.MaxSubscribersPerAddress, 0, maxPerHost)
+	checkBounds(p, "PROOF_RATE_LIMIT", c.RateLimit, 0, 1_000_000)
+	checkBounds(p, "PROOF_NATS_REPLICAS", c.NATSReplicas, 1, 5)
+}
+
+func checkBounds[T int | time.Duration](p *problems, variable string, value, least, most T) {
+	if !p.has(variable) && (value < least || value > most) {
+		p.add(variable, "out of range; choose from %v to %v", least, most)
+	}
+}
+
+// fsync reads PROOF_FSYNC: zero for always, else what a power cut may cost.
+func (p *problems) fsync(s string) time.Duration {
+	if s == "always" {
+		return 0
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		p.add("PROOF_FSYNC", "write always, or a duration such as 1s")
+		return 0
+	}
+	if d < time.Millisecond || d > longest {
+		p.add("PROOF_FSYNC", "out of range; write always, or choose from %v to %v", time.Millisecond, longest)
+	}
+	return d
+}
+
+// defaultMaxSubscribers is how many streams fit into a limit of open files, when a reserve is left for the log, backends and
+// visitors on their way in: 5 %, at least 256. It is at least 1, and at most 100,000, also when the limit is unknown, zero.
+func defaultMaxSubscribers(limit uint64) int {
+	const most = 100_000
+	reserve := max(limit/20, 256)
+	switch {
+	case limit == 0 || limit-min(reserve, limit) >= most:
+		return most
+	case limit <= reserve:
+		return 1
+	}
+	return int(limit - reserve)
+}
+
+func (p *problems) checkAddresses(c *Config) {
+	p.checkAddress("PROOF_ADDR", c.Addr)
+	if c.MetricsAddr == "off" {
+		c.MetricsAddr = ""
+		return
+	}
+	p.checkAddress("PROOF_METRICS_ADDR", c.MetricsAddr)
+}
+
+func (p *problems) checkAddress(variable, addr string) {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		p.add(variable, "not an address to listen on; write host:port, or :port for every interface")
+	}
+}
+
+var streamName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// checkNATS refuses settings that would quietly do nothing when a cluster was meant: who asks for three copies and forgets the
+// address must not run on one.
+func (p *problems) checkNATS(c *Config) {
+	if !streamName.MatchString(c.NATSStream) {
+		p.add("PROOF_NATS_STREAM", "not a stream name; use 1 to 64 letters, digits, - and _")
+	}
+	p.checkReadable("PROOF_NATS_CREDS_FILE", c.NATSCredsFile)
+	if c.NATSURL == "" {
+		const alone = "means nothing without PROOF_NATS_URL; set that, or leave this unset"
+		if c.NATSCredsFile != "" {
+			p.add("PROOF_NATS_CREDS_FILE", alone)
+		}
+		if c.NATSReplicas > 1 {
+			p.add("PROOF_NATS_REPLICAS", alone)
+		}
+		return
+	}
+	list, err := parseList(c.NATSURL)
+	for _, u := range list {
+		if !isNATSURL(u) {
+			err = errors.New("not a NATS address; write nats://host:4222 (or tls, ws, wss), several with commas")
+		}
+	}
+	if err != nil {
+		p.add("PROOF_NATS_URL", "%v", err)
+	}
+	c.NATSURL = strings.Join(list, ",")
+}
+
+// isNATSURL takes what the client library takes: without a scheme it is nats.
+func isNATSURL(s string) bool {
+	if !strings.Contains(s, "://") {
+		s = "nats://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" {
+		return false
+	}
+	switch u.Scheme {
+	case "nats", "tls", "ws", "wss":
+		return true
+	}
+	return false
+}
+
+func (p *problems) checkTLS(c *Config) {
+	const certFile, keyFile, hosts = "PROOF_TLS_CERT_FILE", "PROOF_TLS_KEY_FILE", "PROOF_ACME_HOSTS"
+	for i, host := range c.ACMEHosts {
+		c.ACMEHosts[i] = strings.ToLower(host)
+		if !isPublicHost(c.ACMEHosts[i]) {
+			p.add(hosts, "name %d cannot get a certificate; write full host names such as proof.example.com, "+
+				"without scheme, port or wildcard", i+1)
+		}
+	}
+	cert, key := c.TLSCertFile != "", c.TLSKeyFile != ""
+	if len(c.ACMEHosts) > 0 && (cert || key) {
+		p.add(hosts, "not together with TLS files; unset this, or %s and %s", certFile, keyFile)
+	}
+	if cert && !key {
+		p.add(keyFile, "missing, for %s is set; set both or none", certFile)
+	}
+	if key && !cert {
+		p.add(certFile, "missing, for %s is set; set both or none", keyFile)
+	}
+	readable := p.checkReadable(certFile, c.TLSCertFile)
+	readable = p.checkReadable(keyFile, c.TLSKeyFile) && readable
+	if cert && key && readable {
+		if _, err := tls.LoadX509KeyPair(c.TLSCertFile, c.TLSKeyFile); err != nil {
+			p.add(certFile, "no pair in PEM form with %s: %v", keyFile, err)
+		}
+	}
+}
+
+var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// isPublicHost tells a full domain name from an address, a wildcard or a name of the local network. Names beyond
+// ASCII are written in punycode, as certificates do.
+func isPublicHost(s string) bool {
+	return len(s) <= 253 && hostName.MatchString(s)
+}
+
+// checkReadable opens the file that a variable names, if it names one.
+func (p *problems) checkReadable(variable, path string) bool {
+	if path == "" {
+		return true
+	}
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		var info fs.FileInfo
+		if info, err = f.Stat(); err == nil && info.IsDir() {
+			err = errors.New("is a directory")
+		}
+	}
+	if err != nil {
+		p.addUnreadable(variable, path, err)
+	}
+	return err == nil
+}
+
+// addUnreadable tells of a file that cannot be read. Its path is shown only when it looks like one: what was
+// put in the place of a path may be the secret itself.
+func (p *problems) addUnreadable(variable, path string, err error) {
+	shown := "the file"
+	if strings.HasPrefix(path, "/") || strings.HasPrefix(path, ".") {
+		shown = strconv.Quote(path)
+	}
+	var detail *fs.PathError
+	if errors.As(err, &detail) {
+		err = detail.Err // without the path
+	}
+	p.add(variable, "cannot read %s: %v; it takes the path of a file that this user may read", shown, err)
+}
+
+func (p *problems) checkLog(c *Config) {
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		p.add("PROOF_LOG_FORMAT", "write text or json")
+	}
+}

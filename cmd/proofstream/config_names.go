@@ -1,0 +1,111 @@
+package main
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+const prefix = "PROOF_"
+
+// siteVariable matches the variables of one indexed site. An index has no leading zero, so that each site is spelt one way.
+var siteVariable = regexp.MustCompile(`^PROOF_SITES_(0|[1-9][0-9]{0,3})_(NAME|API_KEYS|ALLOWED_ORIGINS)$`)
+
+// sitePrefix matches what begins like one.
+var sitePrefix = regexp.MustCompile(`^PROOF_SITES_[0-9]{1,4}_`)
+
+// sortOut returns the variables that are ours and not blank, trimmed, and reports the unknown ones.
+func (p *problems) sortOut(environ []string) map[string]string {
+	names := knownNames()
+	known := make(map[string]string)
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		value = strings.TrimSpace(value)
+		if !strings.HasPrefix(name, prefix) || value == "" {
+			continue
+		}
+		if !names[name] && !siteVariable.MatchString(name) {
+			p.add(printable(name), "no such variable; the nearest is %s", nearest(name, names))
+			continue
+		}
+		known[name] = value
+	}
+	return known
+}
+
+// knownNames are the names of all variables but those of indexed sites.
+func knownNames() map[string]bool {
+	names := make(map[string]bool)
+	for _, f := range fields(&variables{}, prefix) {
+		names[f.Key] = true
+	}
+	return names
+}
+
+// fields lists the variables that fill v, a pointer to a struct with env tags.
+func fields(v any, prefix string) []env.FieldParams {
+	params, err := env.GetFieldParamsWithOptions(v, env.Options{Environment: map[string]string{}, Prefix: prefix})
+	if err != nil {
+		panic(err) // a tag that the library does not know: a mistake in this package
+	}
+	var own []env.FieldParams
+	for _, f := range params {
+		if !f.Ignored {
+			own = append(own, f)
+		}
+	}
+	return own
+}
+
+// printable is the name itself, or quoted when it could garble a terminal.
+func printable(name string) string {
+	if q := strconv.QuoteToASCII(name); q != `"`+name+`"` {
+		return q
+	}
+	return name
+}
+
+// nearest is the known name with the fewest edits to the given one; of equals the first in the alphabet.
+func nearest(name string, names map[string]bool) string {
+	best, least := "", -1
+	try := func(candidate string) {
+		d := editDistance(name, candidate)
+		if least < 0 || d < least || d == least && candidate < best {
+			best, least = candidate, d
+		}
+	}
+	for candidate := range names {
+		try(candidate)
+	}
+	site := sitePrefix.FindString(name)
+	if site == "" || !siteVariable.MatchString(site+"NAME") {
+		site = prefix + "SITES_0_"
+	}
+	for _, f := range fields(&siteVariables{}, site) {
+		try(f.Key)
+	}
+	return best
+}
+
+// editDistance is the number of bytes to insert, delete or replace that makes a into b (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(row[j]+1, row[j+1]+1, cost)
+		}
+	}
+	return row[len(b)]
+}

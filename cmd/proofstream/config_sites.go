@@ -1,0 +1,185 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/caarlos0/env/v11"
+
+	"proofstream/api"
+)
+
+const (
+	minKeyLength   = 16      // characters
+	maxKeyFileSize = 1 << 16 // bytes
+	makeAKey       = "make one with: openssl rand -hex 24"
+)
+
+// siteVariables are the variables of one indexed site.
+type siteVariables struct {
+	Name    string   `env:"NAME"`
+	Keys    []string `env:"API_KEYS"`
+	Origins []string `env:"ALLOWED_ORIGINS"`
+}
+
+var siteName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
+
+// readSites fills c.Sites: the default site, then the indexed ones.
+func (p *problems) readSites(c *Config, v variables, known map[string]string) {
+	owner := make(map[string]string) // key -> the variable that gives it
+	c.Sites = []Site{p.readDefaultSite(c, v, owner)}
+	for i, index := range p.siteIndexes(known) {
+		if i != index {
+			p.add(fmt.Sprintf("%sSITES_%d_NAME", prefix, i),
+				"missing, though there is a site %d; number the sites from 0 without holes", index)
+		}
+		c.Sites = append(c.Sites, p.readSite(fmt.Sprintf("%sSITES_%d_", prefix, index), known, c.Sites, owner))
+		if i != index {
+			break // each further one would be out of step, too
+		}
+	}
+}
+
+// readDefaultSite takes keys from both variables. Without any it generates one, but not for a cluster: there each node
+// would have its own.
+func (p *problems) readDefaultSite(c *Config, v variables, owner map[string]string) Site {
+	const keysVariable, fileVariable = "PROOF_API_KEYS", "PROOF_API_KEYS_FILE"
+	site := Site{Name: defaultSite, Origins: v.Origins}
+	site.Keys = p.takeKeys(keysVariable, v.Keys, nil, owner)
+	site.Keys = p.takeKeys(fileVariable, p.readKeys(fileVariable, v.KeysFile), site.Keys, owner)
+	p.checkOrigins("PROOF_ALLOWED_ORIGINS", v.Origins)
+
+	switch {
+	case len(site.Keys) > 0 || p.has(keysVariable) || p.has(fileVariable):
+	case c.NATSURL != "":
+		p.add(keysVariable, "required with PROOF_NATS_URL, the same on each node; %s", makeAKey)
+	default:
+		c.GeneratedKey = rand.Text()
+		site.Keys = []string{c.GeneratedKey}
+	}
+	return site
+}
+
+// siteIndexes are the indexes in use, in order.
+func (p *problems) siteIndexes(known map[string]string) []int {
+	var indexes []int
+	for name := range known {
+		if m := siteVariable.FindStringSubmatch(name); m != nil {
+			index, _ := strconv.Atoi(m[1]) // at most four digits
+			indexes = append(indexes, index)
+		}
+	}
+	slices.Sort(indexes)
+	return slices.Compact(indexes)
+}
+
+// readSite reads the site whose variables begin with the prefix. The library could read all sites as one slice,
+// but stops without a word at a hole, and at the first site with a problem.
+func (p *problems) readSite(prefix string, known map[string]string, before []Site, owner map[string]string) Site {
+	var v siteVariables
+	err := env.ParseWithOptions(&v, env.Options{Environment: known, Prefix: prefix, FuncMap: parsers()})
+	p.addParseErrors(prefix, &v, err)
+
+	switch taken := func(s Site) bool { return s.Name == v.Name }; {
+	case v.Name == "":
+		p.add(prefix+"NAME", "missing; each site needs a name, keys and origins")
+	case !siteName.MatchString(v.Name):
+		p.add(prefix+"NAME", "not a site name; use 1 to 63 of a-z, 0-9 and -")
+	case slices.ContainsFunc(before, taken):
+		p.add(prefix+"NAME", "taken by another site, or by the one without an index, default; choose another")
+	}
+	if v.Keys == nil && !p.has(prefix+"API_KEYS") {
+		p.add(prefix+"API_KEYS", "missing; %s", makeAKey)
+	}
+	if v.Origins == nil && !p.has(prefix+"ALLOWED_ORIGINS") {
+		p.add(prefix+"ALLOWED_ORIGINS", "missing; write the pages that may subscribe, such as https://shop.example.com")
+	}
+	p.checkOrigins(prefix+"ALLOWED_ORIGINS", v.Origins)
+	return Site{v.Name, p.takeKeys(prefix+"API_KEYS", v.Keys, nil, owner), v.Origins}
+}
+
+// takeKeys appends the keys to those that the site has. The same key twice is one; that of another site is a
+// problem, for the key decides the site.
+func (p *problems) takeKeys(variable string, keys, had []string, owner map[string]string) []string {
+	for i, key := range keys {
+		if slices.Contains(had, key) {
+			continue
+		}
+		if other, taken := owner[key]; taken {
+			p.add(variable, "key %d is also in %s, and a key belongs to one site; %s", i+1, other, makeAKey)
+		}
+		if wrong := keyFault(key); wrong != "" {
+			p.add(variable, "key %d %s; %s", i+1, wrong, makeAKey)
+		}
+		owner[key] = variable
+		had = append(had, key)
+	}
+	return had
+}
+
+// keyFault tells what keeps a key from being guessed with difficulty or sent in a header, or is empty.
+func keyFault(key string) string {
+	switch {
+	case strings.ContainsFunc(key, unicode.IsSpace):
+		return "contains white space (several keys are separated by commas)"
+	case !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return "contains a character that cannot be seen"
+	case utf8.RuneCountInString(key) < minKeyLength:
+		return fmt.Sprintf("is shorter than %d characters", minKeyLength)
+	}
+	return ""
+}
+
+// readKeys reads a file of keys, separated by line ends or commas.
+func (p *problems) readKeys(variable, path string) []string {
+	if path == "" {
+		return nil
+	}
+	text, err := readLimited(path, maxKeyFileSize)
+	if err != nil {
+		p.addUnreadable(variable, path, err)
+		return nil
+	}
+	keys, err := parseList(strings.NewReplacer("\r\n", ",", "\n", ",").Replace(text))
+	if err != nil {
+		p.add(variable, "the file is empty; write a key into it, or unset the variable; %s", makeAKey)
+	}
+	return keys
+}
+
+// readLimited reads a small file, and never more of what is none, such as a device.
+func readLimited(path string, limit int64) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = errors.New("too large for a file of keys")
+	}
+	return string(b), err
+}
+
+func (p *problems) checkOrigins(variable string, patterns []string) {
+	_, err := api.ParseOrigins(patterns)
+	if err == nil {
+		return
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			p.add(variable, "%v", err)
+		}
+		return
+	}
+	p.add(variable, "%v", err)
+}
