@@ -25,6 +25,9 @@ type Signup struct {
 // fieldNames are the fields that NewSignup knows, in the order in which they are judged.
 var fieldNames = []string{"user_name", "offer_name", "img_path", "place", "url"}
 
+// IsField reports whether a signup has a field of this name.
+func IsField(name string) bool { return slices.Contains(fieldNames, name) }
+
 // NewSignup checks what was posted and fills in what is missing. The error is a *RuleError for the
 // first thing that is wrong: an unknown field, then a broken rule.
 func NewSignup(posted Fields) (Signup, error) {
@@ -59,7 +62,7 @@ func NewSignup(posted Fields) (Signup, error) {
 // unknown returns the first name, in byte order, that is no field of a signup.
 func (f Fields) unknown() (name string, found bool) {
 	for n := range f {
-		if !slices.Contains(fieldNames, n) && (!found || n < name) {
+		if !IsField(n) && (!found || n < name) {
 			name, found = n, true
 		}
 	}
@@ -74,23 +77,25 @@ type RuleError struct {
 
 // Error returns one line of printable text.
 func (e *RuleError) Error() string {
-	if slices.Contains(fieldNames, e.Field) {
+	if IsField(e.Field) {
 		return e.Field + " " + e.Rule
 	}
 	return strconv.Quote(e.Field) + " " + e.Rule
+}
+
+// NewRuleError says what is wrong with a field of any name, which a stranger chose.
+func NewRuleError(field, rule string) *RuleError {
+	return &RuleError{Field: printable(field), Rule: rule}
 }
 
 func unknownField(name string) *RuleError {
 	plain := strings.NewReplacer("_", "", "-", "", " ", "").Replace
 	for _, known := range fieldNames {
 		if strings.EqualFold(plain(name), plain(known)) {
-			return &RuleError{Field: printable(name), Rule: "is not a field of a signup: write " + known}
+			return NewRuleError(name, "is not a field of a signup: write "+known)
 		}
 	}
-	return &RuleError{
-		Field: printable(name),
-		Rule:  "is not a field of a signup: there are api_key, " + strings.Join(fieldNames, ", "),
-	}
+	return NewRuleError(name, "is not a field of a signup: there are api_key, "+strings.Join(fieldNames, ", "))
 }
 
 // printable makes a stranger's text safe to repeat in an answer or a log: at most 64 characters,
