@@ -1,0 +1,249 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"proofstream/stream"
+)
+
+// posting makes a POST /signup. The query must never matter, so there always is one.
+func posting(media string, body io.Reader) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/signup?user_name=query&nope=1&api_key=query&offer_name=%zz", body)
+	if media != "" {
+		r.Header.Set("Content-Type", media)
+	}
+	return r
+}
+
+var testTime = time.Date(2026, 11, 21, 20, 2, 14, 501_000_000, time.UTC)
+
+const multipartB = "multipart/form-data; boundary=b"
+
+// parts writes a multipart/form-data body with the boundary b from pairs of header lines and text.
+func parts(pairs ...string) string {
+	var b strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		fmt.Fprintf(&b, "--b\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n", pairs[i], pairs[i+1])
+	}
+	return b.String() + "--b--\r\n"
+}
+
+func TestDecodeSignup(t *testing.T) {
+	long := strings.Repeat("x", maxBody-len(`{"user_name":""}`))
+	tests := []struct {
+		name, media, body string
+		want              stream.Fields
+		key               string
+	}{
+		{"an empty JSON object has no fields", mediaJSON, " {\r\n} \n", stream.Fields{}, ""},
+		{"JSON fields come by name", mediaJSON, `{"user_name":"Ada","place":"London"}`, stream.Fields{"user_name": "Ada", "place": "London"}, ""},
+		{"null is absent", mediaJSON, `{"user_name":null,"api_key":null}`, stream.Fields{}, ""},
+		{"the key is taken out", mediaJSON, `{"api_key":"k","url":"/"}`, stream.Fields{"url": "/"}, "k"},
+		{"white space may stand anywhere in JSON", mediaJSON, "\t{ \"user_name\" :\r\n\"Ada\" , \"url\"\t: null }", stream.Fields{"user_name": "Ada"}, ""},
+		{"escapes are decoded", mediaJSON, `{"user\u005fname":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00 \u2028"}`, stream.Fields{"user_name": "\"\\/\b\f\n\r\té😀 \u2028"}, ""},
+		{"a lone surrogate is kept for the rule", mediaJSON, `{"user_name":"a\ud800b"}`, stream.Fields{"user_name": "a\xed\xa0\x80b"}, ""},
+		{"a low surrogate first is kept for the rule", mediaJSON, `{"user_name":"\udc00\ud800"}`, stream.Fields{"user_name": "\xed\xb0\x80\xed\xa0\x80"}, ""},
+		{"a high surrogate before a pair is kept alone", mediaJSON, `{"user_name":"\ud800\ud83d\ude00"}`, stream.Fields{"user_name": "\xed\xa0\x80😀"}, ""},
+		{"a surrogate before another escape is kept alone", mediaJSON, `{"user_name":"\ud800\n"}`, stream.Fields{"user_name": "\xed\xa0\x80\n"}, ""},
+		{"an unknown field is left to the rules, whatever it holds", mediaJSON, `{"x":{"y":["}",1,{"z":"]"}]} ,"v":1.5e3,"n":null,"t":true}`, stream.Fields{"x": "", "v": "", "n": "", "t": ""}, ""},
+		{"names are told apart by case", mediaJSON, `{"User_Name":"a","user_name":"b"}`, stream.Fields{"User_Name": "a", "user_name": "b"}, ""},
+		{"a charset of utf-8 passes", "application/json; charset=UTF-8", `{}`, stream.Fields{}, ""},
+		{"the media type is read in any case", "Application/JSON", `{}`, stream.Fields{}, ""},
+		{"a body of just the limit passes", mediaJSON, `{"user_name":"` + long + `"}`, stream.Fields{"user_name": long}, ""},
+
+		{"an empty form has no fields", mediaForm, "", stream.Fields{}, ""},
+		{"form fields come by name", mediaForm, "user_name=Ada&place=London&api_key=k", stream.Fields{"user_name": "Ada", "place": "London"}, "k"},
+		{"plus and percent are decoded", mediaForm, "user%5Fname=Ada+%2B%20L%C3%A9&url=/?a=b", stream.Fields{"user_name": "Ada + Lé", "url": "/?a=b"}, ""},
+		{"a form field without a value is empty", mediaForm, "user_name&place=", stream.Fields{"user_name": "", "place": ""}, ""},
+		{"empty pairs say nothing", mediaForm, "&&user_name=Ada&", stream.Fields{"user_name": "Ada"}, ""},
+		{"an unknown form field is left to the rules", mediaForm, "=x&nope=1", stream.Fields{"": "x", "nope": "1"}, ""},
+
+		{"a multipart form without any byte has no fields", multipartB, "", stream.Fields{}, ""},
+		{"a multipart form without parts has no fields", multipartB, "--b--\r\n", stream.Fields{}, ""},
+		{"parts come by name", multipartB, parts(`name="user_name"`, "Ada\r\nLé", `name=api_key`, "k"), stream.Fields{"user_name": "Ada\r\nLé"}, "k"},
+		{"a quoted boundary passes", `multipart/form-data; boundary="b"`, parts(`name="place"`, ""), stream.Fields{"place": ""}, ""},
+		{"an unknown file is left to the rules", multipartB, parts(`name="avatar"; filename="a.png"`, "\x89PNG"), stream.Fields{"avatar": ""}, ""},
+		{"a part of ASCII may claim another charset", multipartB, "--b\r\nContent-Disposition: form-data; name=place\r\nContent-Type: text/plain; charset=ISO-8859-1\r\n\r\nRome\r\n--b--", stream.Fields{"place": "Rome"}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := decodeSignup(posting(tt.media, strings.NewReader(tt.body)))
+			if err != nil {
+				t.Fatalf("got %v; want none", err)
+			}
+			if !maps.Equal(got.fields, tt.want) || got.key != tt.key {
+				t.Errorf("got %q and key %q; want %q and %q", got.fields, got.key, tt.want, tt.key)
+			}
+		})
+	}
+}
+
+func TestDecodeSignupRefuses(t *testing.T) {
+	tests := []struct {
+		name, media, body string
+		status            int
+		field, detail     string // of the detail a part
+	}{
+		{"no media type", "", `{}`, 415, "", "Content-Type"},
+		{"another media type", "text/plain", `{}`, 415, "", "application/json"},
+		{"a media type that only resembles JSON", "application/problem+json", `{}`, 415, "", ""},
+		{"a broken media type", "application/json; charset", `{}`, 415, "", ""},
+		{"another charset", "application/json; charset=latin1", `{}`, 415, "", "utf-8"},
+		{"another charset of a form", mediaForm + "; charset=iso-8859-1", ``, 415, "", "utf-8"},
+		{"a wrong media type before a long body", "text/plain", strings.Repeat("x", maxBody+1), 415, "", ""},
+		{"a body beyond the limit", mediaJSON, `{}` + strings.Repeat(" ", maxBody-1), 413, "", "16384"},
+		{"a form beyond the limit", mediaForm, strings.Repeat("x", maxBody+1), 413, "", ""},
+		{"a multipart form beyond the limit", multipartB, strings.Repeat("x", maxBody+1), 413, "", ""},
+
+		{"no JSON at all", mediaJSON, ``, 400, "", "empty"},
+		{"white space for JSON", mediaJSON, "  \n", 400, "", "JSON"},
+		{"JSON that ends early", mediaJSON, `{"user_name":"Ada"`, 400, "", "byte 18"},
+		{"a comma too many", mediaJSON, `{"user_name":"Ada",}`, 400, "", "byte 20"},
+		{"a second object", mediaJSON, `{}{}`, 400, "", "byte 3"},
+		{"a trailing NUL", mediaJSON, "{}\x00", 400, "", ""},
+		{"a byte order mark", mediaJSON, "\ufeff{}", 400, "", "byte order mark"},
+		{"a JSON array", mediaJSON, `[]`, 400, "", "object"},
+		{"a JSON null", mediaJSON, `null`, 400, "", "object"},
+		{"a JSON string", mediaJSON, `"{}"`, 400, "", "object"},
+		{"nesting without end", mediaJSON, strings.Repeat("[", maxBody), 400, "", ""},
+		{"nesting to the limit", mediaJSON, `{"x":` + strings.Repeat("[", 8000) + strings.Repeat("]", 8001) + `}`, 400, "", ""},
+		{"a raw line end in a string", mediaJSON, "{\"user_name\":\"a\nb\"}", 400, "", ""},
+		{"an escape that is none", mediaJSON, `{"user_name":"\x41"}`, 400, "", ""},
+		{"an escape cut short", mediaJSON, `{"user_name":"\u00"}`, 400, "", ""},
+		{"invalid UTF-8 in JSON", mediaJSON, "{\"user_name\":\"\xff\"}", 400, "", "UTF-8"},
+		{"a raw surrogate in JSON", mediaJSON, "{\"user_name\":\"\xed\xa0\x80\"}", 400, "", "UTF-8"},
+		{"invalid UTF-8 in an unknown field", mediaJSON, "{\"nope\":\"\xc0\xaf\"}", 400, "", "UTF-8"},
+		{"a number", mediaJSON, `{"user_name":1}`, 400, "user_name", "user_name must be a JSON string"},
+		{"a boolean", mediaJSON, `{"place":false}`, 400, "place", "place must be"},
+		{"an object for a text", mediaJSON, `{"url":{}}`, 400, "url", "url must be"},
+		{"a number for the key", mediaJSON, `{"api_key":1234567890123456}`, 400, "api_key", "must be a JSON string"},
+		{"a repeated field", mediaJSON, `{"user_name":"a","user_name":"a"}`, 400, "user_name", "more than once"},
+		{"a field repeated in escapes", mediaJSON, `{"user_name":"a","user\u005fname":"b"}`, 400, "user_name", "more than once"},
+		{"a field repeated after null", mediaJSON, `{"place":null,"place":"b"}`, 400, "place", "more than once"},
+		{"a repeated key", mediaJSON, `{"api_key":"a","api_key":"b"}`, 400, "api_key", "more than once"},
+		{"a repeated unknown field", mediaJSON, `{"\ud800":1,"\ud800":2}`, 400, "\ufffd\ufffd\ufffd", "more than once"},
+		{"a wrong type after an unknown field", mediaJSON, `{"nope":1,"place":2}`, 400, "place", ""},
+
+		{"a repeated form field", mediaForm, "place=a&place=a", 400, "place", "more than once"},
+		{"a form field repeated in escapes", mediaForm, "place=a&pl%61ce=b", 400, "place", "more than once"},
+		{"an invalid escape in a form", mediaForm, "place=%zz", 400, "place", "percent-encode"},
+		{"an invalid escape in a name", mediaForm, "pl%=x", 400, "", "percent-encode"},
+		{"an escape cut short in a form", mediaForm, "place=100%2", 400, "place", "percent-encode"},
+		{"a bare semicolon", mediaForm, "place=a;user_name=b", 400, "", "%3B"},
+		{"invalid UTF-8 in a form", mediaForm, "place=%ff", 400, "place", "UTF-8"},
+		{"an encoded surrogate in a form", mediaForm, "place=%ED%A0%80", 400, "place", "UTF-8"},
+		{"invalid UTF-8 in a form's name", mediaForm, "%ff=1", 400, "", "UTF-8"},
+		{"JSON sent as a form", mediaForm, `{"place":"100%"}`, 400, "", ""},
+
+		{"no boundary", "multipart/form-data", parts(), 400, "", "boundary"},
+		{"an empty boundary", `multipart/form-data; boundary=""`, parts(), 400, "", "boundary"},
+		{"a form without its boundary", multipartB, "place=x", 400, "", "boundary"},
+		{"a part that ends early", multipartB, "--b\r\nContent-Disposition: form-data; name=place\r\n\r\nRome", 400, "", "boundary"},
+		{"bytes after the last boundary", multipartB, parts(`name="place"`, "a") + "x", 400, "", "goes on"},
+		{"a second form after the last boundary", multipartB, parts(`name="place"`, "a") + parts(`name="place"`, "b"), 400, "", "goes on"},
+		{"a repeated part", multipartB, parts(`name="place"`, "a", `name="place"`, "b"), 400, "place", "more than once"},
+		{"a file for a text", multipartB, parts(`name="img_path"; filename="a.png"`, "\x89PNG"), 400, "img_path", "not a file"},
+		{"a part without a name", multipartB, parts(`x=y`, "a"), 400, "", "no name"},
+		{"an attachment", multipartB, strings.ReplaceAll(parts(`name="place"`, "a"), "form-data", "attachment"), 400, "", "no name"},
+		{"invalid UTF-8 in a part", multipartB, parts(`name="place"`, "\xff"), 400, "place", "UTF-8"},
+		{"a part in another charset", multipartB, "--b\r\nContent-Disposition: form-data; name=place\r\nContent-Type: text/plain; charset=utf-16\r\n\r\né\r\n--b--", 400, "place", "utf-8"},
+		{"a part in base64", multipartB, "--b\r\nContent-Disposition: form-data; name=place\r\nContent-Transfer-Encoding: base64\r\n\r\nUm9tZQ==\r\n--b--", 400, "place", "as it is"},
+	}
+	for _, tt := range tests {
+		for _, sent := range []string{"with its length", "in chunks"} {
+			t.Run(tt.name+" "+sent, func(t *testing.T) {
+				var body io.Reader = strings.NewReader(tt.body)
+				if sent == "in chunks" {
+					body = iotest.OneByteReader(body)
+				}
+				_, err := decodeSignup(posting(tt.media, body))
+				var got *Problem
+				if !errors.As(err, &got) {
+					t.Fatalf("got %v; want a *Problem", err)
+				}
+				if got.Status != tt.status || got.Field != tt.field || !strings.Contains(got.Detail, tt.detail) {
+					t.Errorf("got %d, field %q, %q; want %d, field %q, …%s…", got.Status, got.Field, got.Detail, tt.status, tt.field, tt.detail)
+				}
+			})
+		}
+	}
+}
+
+func TestDecodeSignupRefusesCodedBodies(t *testing.T) {
+	for coding, status := range map[string]int{"gzip": 415, "identity": 0, "IDENTITY": 0, "": 0, "identity, br": 415} {
+		r := posting(mediaJSON, strings.NewReader(`{}`))
+		r.Header.Set("Content-Encoding", coding)
+		_, err := decodeSignup(r)
+		var got *Problem
+		if errors.As(err, &got); (got == nil) != (status == 0) || got != nil && got.Status != status {
+			t.Errorf("Content-Encoding %q: got %+v; want status %d", coding, got, status)
+		}
+	}
+}
+
+func TestDecodeSignupStopsReadingAtTheLimit(t *testing.T) {
+	endless := &counter{}
+	_, err := decodeSignup(posting(mediaForm, endless))
+	var got *Problem
+	if !errors.As(err, &got) || got.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %v; want 413", err)
+	}
+	if endless.n > 4*maxBody {
+		t.Errorf("read %d bytes; want to stop soon after %d", endless.n, maxBody)
+	}
+}
+
+// counter is a body without end that counts what was read of it.
+type counter struct{ n int }
+
+func (c *counter) Read(p []byte) (int, error) {
+	c.n += len(p)
+	return len(p), nil
+}
+
+func TestDecodeSignupReportsABrokenBody(t *testing.T) {
+	body := io.MultiReader(strings.NewReader(`{}`), iotest.ErrReader(io.ErrUnexpectedEOF))
+	_, err := decodeSignup(posting(mediaJSON, body))
+	var got *Problem
+	if !errors.As(err, &got) || got.Status != http.StatusBadRequest {
+		t.Errorf("got %v; want 400", err)
+	}
+}
+
+// Equal values give byte-equal events, whichever way they are written.
+func TestMediaTypesAgree(t *testing.T) {
+	bodies := map[string]string{
+		mediaJSON:                    `{"api_key":"k","user_name":"Ad\u00e9 \ud83d\ude00","url":"/?a=b&c","place":"a\r\nb"}`,
+		mediaForm:                    "api_key=k&user_name=Ad%C3%A9+%F0%9F%98%80&url=%2F%3Fa%3Db%26c&place=a%0D%0Ab",
+		multipartB:                   parts(`name="api_key"`, "k", `name="user_name"`, "Adé 😀", `name="url"`, "/?a=b&c", `name="place"`, "a\r\nb"),
+		mediaJSON + ";charset=utf-8": `{"place":"a\nb","url":"/?a=b&c","user_name":"Adé 😀","img_path":null,"api_key":"k"}`,
+	}
+	var want []byte
+	for media, body := range bodies {
+		got, err := decodeSignup(posting(media, strings.NewReader(body)))
+		if err != nil || got.key != "k" {
+			t.Fatalf("%s: got key %q, %v", media, got.key, err)
+		}
+		signup, err := stream.NewSignup(got.fields)
+		if err != nil {
+			t.Fatalf("%s: %v", media, err)
+		}
+		data := signup.Data(testTime)
+		if want == nil {
+			want = data
+		}
+		if !bytes.Equal(data, want) {
+			t.Errorf("%s: got %s; want %s", media, data, want)
+		}
+	}
+}

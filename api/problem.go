@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"proofstream/stream"
+)
+
+// Problem is an answer that refuses a request: what went wrong and what to do about it, never how
+// the service works inside.
+type Problem struct {
+	Status     int
+	Detail     string            // one line, for a person
+	Field      string            // the field at fault, if one is; safe to repeat
+	RetryAfter time.Duration     // rounded up to seconds; 0 for none
+	Header     map[string]string // more headers, such as Allow
+}
+
+// Error returns the detail.
+func (p *Problem) Error() string { return p.Detail }
+
+// problemOf turns any error into what a stranger may know of it. This is the one table from errors
+// of the domain to statuses.
+func problemOf(err error) *Problem {
+	var (
+		problem *Problem
+		rule    *stream.RuleError
+	)
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.As(err, &rule):
+		return &Problem{Status: http.StatusUnprocessableEntity, Field: rule.Field, Detail: rule.Error()}
+	case errors.Is(err, stream.ErrNotFound), errors.Is(err, stream.ErrMalformedID):
+		return &Problem{Status: http.StatusNotFound, Detail: "There is no such signup: check the id that its post was answered with"}
+	case errors.Is(err, stream.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return &Problem{
+			Status:     http.StatusServiceUnavailable,
+			Detail:     "Signups cannot be stored right now: try again, with the same Idempotency-Key if you sent one",
+			RetryAfter: time.Second,
+		}
+	}
+	return &Problem{Status: http.StatusInternalServerError, Detail: "Something went wrong on our side: try again later"}
+}
+
+// badKey is the answer to a missing key and to every wrong one, so that it tells nothing of either.
+func badKey() *Problem {
+	return &Problem{
+		Status: http.StatusUnauthorized,
+		Detail: "Bad or missing API key",
+		Header: map[string]string{"WWW-Authenticate": "Bearer"},
+	}
+}
+
+// writeProblem answers with a problem: as application/problem+json (RFC 9457) to those who post or
+// accept JSON, as one line of text to all others.
+func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
+	h := w.Header()
+	for name, value := range p.Header {
+		h.Set(name, value)
+	}
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	body := []byte(p.Detail)
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	if wantsJSON(r) {
+		body = p.json()
+		h.Set("Content-Type", "application/problem+json")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.Status)
+	if r.Method != http.MethodHead {
+		w.Write(body)
+	}
+}
+
+// json returns the members of RFC 9457 that say something here; an absent type means about:blank.
+func (p *Problem) json() []byte {
+	b, err := json.Marshal(struct {
+		Status int    `json:"status"`
+		Title  string `json:"title"`
+		Detail string `json:"detail,omitempty"`
+		Field  string `json:"field,omitempty"`
+	}{p.Status, http.StatusText(p.Status), p.Detail, p.Field})
+	if err != nil {
+		panic(err) // strings and a number always marshal
+	}
+	return append(b, '\n')
+}
+
+// wantsJSON reports whether a request is answered in JSON: it posts JSON or says that it accepts
+// it. A wildcard says nothing, every command-line client sends one.
+func wantsJSON(r *http.Request) bool {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == mediaJSON {
+		return true
+	}
+	for _, line := range r.Header.Values("Accept") {
+		for accepted := range strings.SplitSeq(line, ",") {
+			if acceptsJSON(accepted) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func acceptsJSON(accepted string) bool {
+	media, params, err := mime.ParseMediaType(accepted)
+	if err != nil || media != mediaJSON && media != "application/problem+json" {
+		return false
+	}
+	q, given := params["q"]
+	weight, err := strconv.ParseFloat(q, 64)
+	return !given || err == nil && weight > 0
+}
