@@ -29,7 +29,7 @@ const Heartbeat = ":\n"
 type Frame struct {
 	seq   uint64
 	kind  Kind
-	time  int64 // nanoseconds since 1970
+	time  int64 // Unix milliseconds
 	bytes []byte
 }
 
@@ -50,7 +50,7 @@ func NewFrame(id ID, kind Kind, at time.Time, data []byte) *Frame {
 			}
 		}
 	}
-	return &Frame{seq: id.Seq, kind: kind, time: at.UnixNano(), bytes: appendID(b, id)}
+	return &Frame{seq: id.Seq, kind: kind, time: at.UnixMilli(), bytes: appendID(b, id)}
 }
 
 // Bytes returns the whole frame. The caller must not change it.
@@ -62,8 +62,8 @@ func (f *Frame) Seq() uint64 { return f.seq }
 // Kind returns what the event does to a page.
 func (f *Frame) Kind() Kind { return f.kind }
 
-// Time returns when the log stored the event, in nanoseconds since 1970 by the log's clock.
-func (f *Frame) Time() int64 { return f.time }
+// Time returns when the log stored the event, to the millisecond.
+func (f *Frame) Time() time.Time { return time.UnixMilli(f.time) }
 
 // Data returns the event's JSON. The caller must not change it.
 func (f *Frame) Data() []byte {
