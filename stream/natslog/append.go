@@ -1,0 +1,118 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"proofstream/stream"
+)
+
+const (
+	ackPatience = 5 * time.Second        // how long one publish waits for its acknowledgement
+	retryPause  = 250 * time.Millisecond // before the next one, when nobody leads the stream
+	patience    = 12 * time.Second       // how long an Append tries in all: elections last up to 10 s
+)
+
+// Append stores a draft. In a cluster it publishes again, under the same message id, while nobody
+// answers; a keyed draft may then be called a duplicate of itself.
+func (l *Log) Append(ctx context.Context, d stream.Draft) (seq uint64, duplicate bool, err error) {
+	msg, err := l.message(d)
+	if err != nil {
+		return 0, false, fmt.Errorf("append: %w", err)
+	}
+	publish := l.publishOnce
+	if !l.opts.embedded() {
+		publish = l.publishUntilAnswered
+	}
+	ack, err := publish(ctx, msg)
+	if err != nil {
+		return 0, false, fmt.Errorf("append: %w", err)
+	}
+	return ack.Sequence, ack.Duplicate && d.Key != "", nil
+}
+
+// message is the draft as a message. Its id spans the whole stream, hence the site; the full stop
+// keeps a space at the end of the key from being lost as that of a header.
+func (l *Log) message(d stream.Draft) (*nats.Msg, error) {
+	subject, err := l.subject(d.Site, d.Kind)
+	if err != nil {
+		return nil, err
+	}
+	msg := &nats.Msg{Subject: subject, Data: d.Data}
+	switch {
+	case d.Key != "":
+		msg.Header = nats.Header{jetstream.MsgIDHeader: {d.Site + "/" + d.Key + "."}}
+	case !l.opts.embedded():
+		msg.Header = nats.Header{jetstream.MsgIDHeader: {nuid.Next()}}
+	}
+	return msg, nil
+}
+
+// publishOnce publishes to the server in this process, which answers at once or not at all.
+func (l *Log) publishOnce(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+	good, trouble := l.state.good()
+	if trouble != nil {
+		return nil, unavailable(trouble)
+	}
+	try, cancel := context.WithTimeout(ctx, ackPatience)
+	defer cancel()
+	defer context.AfterFunc(good, cancel)()
+	ack, err := l.js.PublishMsg(try, msg, jetstream.WithRetryAttempts(0))
+	switch {
+	case err == nil:
+		return ack, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case good.Err() != nil:
+		return nil, unavailable(l.state.why())
+	}
+	l.state.worsen(err)
+	return nil, unavailable(err)
+}
+
+// publishUntilAnswered publishes to a cluster, again and again while nobody leads the stream.
+func (l *Log) publishUntilAnswered(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+	whole, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		try, cancel := context.WithTimeout(whole, ackPatience)
+		ack, err := l.js.PublishMsg(try, msg, jetstream.WithRetryAttempts(0))
+		cancel()
+		if err == nil {
+			l.state.mend()
+			return ack, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		l.state.worsen(err)
+		if !passing(err) || !pause(whole, retryPause) {
+			return nil, unavailable(err)
+		}
+	}
+}
+
+// passing says whether err is that of an election or of a node that went away.
+func passing(err error) bool {
+	return errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrDisconnected) ||
+		errors.Is(err, nats.ErrReconnectBufExceeded)
+}
+
+// pause waits, and returns false when ctx ended meanwhile.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

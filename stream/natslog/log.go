@@ -1,0 +1,140 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"proofstream/stream"
+)
+
+// Log is a stream.Log in JetStream. Open makes one.
+type Log struct {
+	opts  Options
+	node  *node    // nil when the log is elsewhere
+	lock  *os.File // nil when the log is elsewhere
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	chain atomic.Pointer[stream.Chain]
+	state health
+}
+
+var _ stream.Log = (*Log)(nil)
+
+// Open opens the log that the options name, creating it when there is none. An embedded log begins a
+// new epoch. A cluster that is not there yet is waited for until ctx ends, saying so.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	l := &Log{opts: o.withDefaults()}
+	where := "at " + redact(l.opts.URL)
+	if l.opts.embedded() {
+		where = "in " + l.opts.Dir
+	}
+	if err := l.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open log %s: %w", where, err), l.Close())
+	}
+	return l, nil
+}
+
+func (l *Log) open(ctx context.Context) error {
+	if l.opts.embedded() {
+		if err := l.startNode(); err != nil {
+			return err
+		}
+	}
+	if err := l.connect(); err != nil {
+		return err
+	}
+	if l.opts.embedded() {
+		return l.openOwn(ctx)
+	}
+	return l.openShared(ctx)
+}
+
+// startNode takes the directory and starts the server in it.
+func (l *Log) startNode() (err error) {
+	if err = prepare(l.opts.Dir); err != nil {
+		return err
+	}
+	if l.lock, err = lock(l.opts.Dir); err != nil {
+		return err
+	}
+	l.node = &node{opts: l.opts, bridge: &bridge{logger: l.opts.Logger}}
+	return l.node.start()
+}
+
+// connect makes the connection in which the two kinds of log differ.
+func (l *Log) connect() (err error) {
+	opts := []nats.Option{
+		nats.Name("proofstream"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(100 * time.Millisecond),
+		nats.ReconnectJitter(50*time.Millisecond, 50*time.Millisecond),
+		nats.ReconnectBufSize(-1), // an append during an outage is told so, not kept for later
+		nats.RetryOnFailedConnect(true),
+	}
+	if l.opts.embedded() {
+		opts = append(opts, nats.InProcessServer(l.node))
+	} else if l.opts.CredsFile != "" {
+		opts = append(opts, nats.UserCredentials(l.opts.CredsFile))
+	}
+	if l.nc, err = nats.Connect(l.opts.URL, opts...); err != nil {
+		return err
+	}
+	l.js, err = jetstream.New(l.nc)
+	return err
+}
+
+// Close ends the connection and, embedded, the server, its files complete. Appends under way end
+// with ErrUnavailable.
+func (l *Log) Close() error {
+	if l.nc != nil {
+		l.nc.Close()
+	}
+	if l.node != nil {
+		l.node.stop()
+	}
+	if l.lock == nil {
+		return nil
+	}
+	return l.lock.Close()
+}
+
+// Chain returns the epochs of the log, never empty.
+func (l *Log) Chain() stream.Chain { return *l.chain.Load() }
+
+// State asks the log for its bounds.
+func (l *Log) State(ctx context.Context) (stream.State, error) {
+	s, err := l.js.Stream(ctx, l.opts.Stream)
+	if err != nil {
+		return stream.State{}, fmt.Errorf("ask for the log's state: %w", unavailable(err))
+	}
+	return bounds(s.CachedInfo().State), nil
+}
+
+func bounds(s jetstream.StreamState) stream.State {
+	first := s.FirstSeq
+	if s.Msgs == 0 {
+		first = s.LastSeq + 1
+	}
+	return stream.State{First: first, Last: s.LastSeq, Events: s.Msgs}
+}
+
+// Healthy returns nil when an append would now be expected to succeed.
+func (l *Log) Healthy() error {
+	if !l.nc.IsConnected() {
+		return fmt.Errorf("no connection to the log: %s", l.nc.Status())
+	}
+	return l.state.why()
+}
+
+// Run keeps the log well until ctx ends.
+func (l *Log) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}

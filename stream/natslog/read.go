@@ -1,0 +1,158 @@
+package natslog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"proofstream/stream"
+)
+
+// readPatience is how long a question to the server may go unanswered.
+const readPatience = 5 * time.Second
+
+// Read asks for a batch of messages directly: there is no consumer to make and remove, and any
+// replica can answer. What a replica that lags does not have yet is then missing at the end, never
+// in the middle.
+func (l *Log) Read(ctx context.Context, site string, after uint64, max int) ([]stream.Event, error) {
+	if err := checkSite(site); err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	var events []stream.Event
+	for len(events) < max {
+		got, more, err := l.readBatch(ctx, site, after, max-len(events))
+		if err != nil {
+			return nil, fmt.Errorf("read: %w", unavailable(err))
+		}
+		events = append(events, got...)
+		if !more || len(got) == 0 {
+			break
+		}
+		after = got[len(got)-1].Seq
+	}
+	return events, nil
+}
+
+// readBatch returns what the server sends at once, which it bounds by bytes too, and whether there
+// was more.
+func (l *Log) readBatch(ctx context.Context, site string, after uint64, max int) (events []stream.Event, more bool, err error) {
+	request, err := json.Marshal(map[string]any{
+		"seq": after + 1, "next_by_subj": l.opts.Stream + "." + site + ".*", "batch": max,
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	inbox := l.nc.NewRespInbox()
+	sub, err := l.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, false, err
+	}
+	defer sub.Unsubscribe()
+	if err := l.nc.PublishRequest("$JS.API.DIRECT.GET."+l.opts.Stream, inbox, request); err != nil {
+		return nil, false, err
+	}
+	for {
+		msg, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, false, err
+		}
+		switch status := msg.Header.Get("Status"); status {
+		case "":
+		case "204": // end of batch
+			left, _ := strconv.ParseUint(msg.Header.Get("Nats-Num-Pending"), 10, 64)
+			return events, left > 0, nil
+		case "404":
+			return nil, false, nil
+		default:
+			return nil, false, fmt.Errorf("direct get: %s %s", status, msg.Header.Get("Description"))
+		}
+		if events, err = l.addDirect(events, msg); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// addDirect appends the event in msg. Each message of a batch names its predecessor, so that one
+// lost on the way is not overlooked.
+func (l *Log) addDirect(events []stream.Event, msg *nats.Msg) ([]stream.Event, error) {
+	var before uint64
+	if len(events) > 0 {
+		before = events[len(events)-1].Seq
+	}
+	if previous := msg.Header.Get("Nats-Last-Sequence"); previous != strconv.FormatUint(before, 10) {
+		return nil, fmt.Errorf("direct get: message after %d came after %s", before, previous)
+	}
+	seq, err1 := strconv.ParseUint(msg.Header.Get(jetstream.SequenceHeader), 10, 64)
+	at, err2 := time.Parse(time.RFC3339Nano, msg.Header.Get(jetstream.TimeStampHeaer))
+	site, kind, err3 := l.parseSubject(msg.Header.Get(jetstream.SubjectHeader))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, fmt.Errorf("direct get: %w", err)
+	}
+	return append(events, stream.Event{Seq: seq, Site: site, Kind: kind, Time: at, Data: msg.Data}), nil
+}
+
+// stored is a message as the leader of the stream tells it.
+type stored struct {
+	Message struct {
+		Subject string    `json:"subject"`
+		Seq     uint64    `json:"seq"`
+		Data    []byte    `json:"data"`
+		Time    time.Time `json:"time"`
+	} `json:"message"`
+	Error *jetstream.APIError `json:"error"`
+}
+
+// Get asks the leader, not any replica: what was just appended is there.
+func (l *Log) Get(ctx context.Context, seq uint64) (stream.Event, error) {
+	if seq == 0 {
+		return stream.Event{}, fmt.Errorf("get event 0: %w", stream.ErrNotFound)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	reply, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.opts.Stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	if err != nil {
+		return stream.Event{}, fmt.Errorf("get event %d: %w", seq, unavailable(err))
+	}
+	var answer stored
+	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+		return stream.Event{}, fmt.Errorf("get event %d: %w", seq, unavailable(err))
+	}
+	switch m := answer.Message; {
+	case answer.Error == nil:
+		site, kind, err := l.parseSubject(m.Subject)
+		return stream.Event{Seq: m.Seq, Site: site, Kind: kind, Time: m.Time, Data: m.Data}, err
+	case answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return stream.Event{}, fmt.Errorf("get event %d: %w", seq, stream.ErrNotFound)
+	}
+	return stream.Event{}, fmt.Errorf("get event %d: %w", seq, unavailable(answer.Error))
+}
+
+// Erase has the server overwrite the message in its files before it forgets it.
+func (l *Log) Erase(ctx context.Context, seq uint64) error {
+	if _, err := l.Get(ctx, seq); errors.Is(err, stream.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("erase: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	s, err := l.js.Stream(ctx, l.opts.Stream)
+	if err == nil {
+		err = s.SecureDeleteMsg(ctx, seq)
+	}
+	if err == nil {
+		return nil
+	}
+	if _, lost := l.Get(ctx, seq); errors.Is(lost, stream.ErrNotFound) {
+		return nil // someone else was faster
+	}
+	return fmt.Errorf("erase event %d: %w", seq, unavailable(err))
+}

@@ -1,0 +1,144 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"proofstream/stream"
+)
+
+// settings returns base with the settings that are ours; all others stay as they are.
+func (o Options) settings(base jetstream.StreamConfig) jetstream.StreamConfig {
+	base.Name = o.Stream
+	base.Subjects = []string{o.Stream + ".*.signup", o.Stream + ".*.retract"}
+	base.Retention = jetstream.LimitsPolicy
+	base.Storage = jetstream.FileStorage
+	base.Discard = jetstream.DiscardOld
+	base.MaxMsgsPerSubject = int64(o.Retain)
+	base.MaxAge = o.Retention
+	base.Duplicates = o.window()
+	base.AllowDirect = true
+	base.DenyDelete = false
+	base.Replicas = o.Replicas
+	return base
+}
+
+// differences names the settings of ours that a stream has otherwise, as "have, want" pairs.
+func differences(have, want jetstream.StreamConfig) []string {
+	var d []string
+	add := func(name string, have, want any) {
+		if h, w := fmt.Sprint(have), fmt.Sprint(want); h != w {
+			d = append(d, fmt.Sprintf("%s is %s, not %s", name, h, w))
+		}
+	}
+	slices.Sort(have.Subjects)
+	slices.Sort(want.Subjects)
+	add("subjects", have.Subjects, want.Subjects)
+	add("retention policy", have.Retention, want.Retention)
+	add("storage", have.Storage, want.Storage)
+	add("discard policy", have.Discard, want.Discard)
+	add("messages per subject", have.MaxMsgsPerSubject, want.MaxMsgsPerSubject)
+	add("maximum age", have.MaxAge, want.MaxAge)
+	add("duplicate window", have.Duplicates, want.Duplicates)
+	add("direct get", have.AllowDirect, want.AllowDirect)
+	add("deletion denied", have.DenyDelete, want.DenyDelete)
+	add("replicas", have.Replicas, want.Replicas)
+	return d
+}
+
+// openOwn opens or creates the stream of the embedded server, with today's settings and a new epoch.
+func (l *Log) openOwn(ctx context.Context) error {
+	s, err := l.js.Stream(ctx, l.opts.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return l.create(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	info := s.CachedInfo()
+	chain, err := readChain(info.Config.Metadata)
+	if err != nil {
+		return err
+	}
+	return l.update(ctx, info.Config, chain.Open(newEpoch(), info.State.LastSeq, keepEpochs))
+}
+
+// create makes the stream with its first epoch.
+func (l *Log) create(ctx context.Context) error {
+	chain := stream.Chain{{Name: newEpoch(), First: 1}}
+	cfg := l.opts.settings(jetstream.StreamConfig{})
+	writeChain(&cfg, chain)
+	if _, err := l.js.CreateStream(ctx, cfg); err != nil {
+		return err
+	}
+	l.chain.Store(&chain)
+	return nil
+}
+
+// update gives the stream our settings and these epochs.
+func (l *Log) update(ctx context.Context, cfg jetstream.StreamConfig, chain stream.Chain) error {
+	cfg = l.opts.settings(cfg)
+	writeChain(&cfg, chain)
+	if _, err := l.js.UpdateStream(ctx, cfg); err != nil {
+		return err
+	}
+	l.chain.Store(&chain)
+	return nil
+}
+
+// openShared opens or creates the stream in a cluster, however long that is not there.
+func (l *Log) openShared(ctx context.Context) error {
+	for told := false; ; {
+		err := l.join(ctx)
+		if err == nil || errors.Is(err, errUnfit) {
+			return err
+		}
+		if !told {
+			l.opts.Logger.Warn("log is not there yet; waiting for it", "url", redact(l.opts.URL), "err", err)
+			told = true
+		}
+		if !pause(ctx, time.Second) {
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+var errUnfit = errors.New("stream does not fit")
+
+// join uses the stream that exists, or creates it.
+func (l *Log) join(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	s, err := l.js.Stream(ctx, l.opts.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return l.create(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	cfg := s.CachedInfo().Config
+	chain, err := readChain(cfg.Metadata)
+	differ := differences(cfg, l.opts.settings(cfg))
+	switch {
+	case err == nil && len(chain) > 0 && len(differ) == 0:
+		l.chain.Store(&chain)
+		return nil
+	case l.opts.Update:
+		if len(chain) == 0 {
+			chain = chain.Open(newEpoch(), 0, keepEpochs)
+		}
+		return l.update(ctx, cfg, chain)
+	case err != nil || len(chain) == 0:
+		return fmt.Errorf("%w: stream %s holds no epochs of ours; choose another name, or let it be changed once", errUnfit, l.opts.Stream)
+	}
+	l.opts.Logger.Warn("stream has other settings than these; it stays as it is until it is to be updated",
+		"stream", l.opts.Stream, "differ", strings.Join(differ, "; "))
+	l.chain.Store(&chain)
+	return nil
+}
