@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -49,15 +50,19 @@ func checkLink(posted string) (value, broken string) {
 	return posted, checkPath(posted)
 }
 
-// checkPath says what is wrong with a path. A second slash, encoded or not, is refused: it makes
-// the next word a host to browsers, or to servers that decode before they redirect.
+// checkPath says what is wrong with a path. A second slash makes the next word a host to browsers;
+// encoded, or hidden behind an encoded control character, it does so to servers that decode before
+// they redirect.
 func checkPath(path string) (broken string) {
 	if !strings.HasPrefix(path, "/") {
 		return notALink
 	}
-	switch second := strings.ToLower(path[1:min(len(path), 4)]); {
-	case strings.HasPrefix(second, "/"), second == "%2f", second == "%5c":
-		return "must begin with one / only, not with two: write https:// before a host"
+	second := path[1:min(len(path), 4)]
+	if decoded, err := url.PathUnescape(second); err == nil {
+		second = decoded
+	}
+	if second != "" && (second[0] == '/' || second[0] == '\\' || second[0] < ' ') {
+		return "must begin with one / and then a name: write https:// before a host"
 	}
 	return ""
 }
