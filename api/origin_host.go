@@ -37,7 +37,7 @@ func parsePort(scheme, port string) (string, error) {
 		return "", nil
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 || port[0] == '0' || port[0] == '+' {
+	if err != nil || port[0] == '0' {
 		return "", errors.New("has a port that is no number from 1 to 65535")
 	}
 	if scheme == "http" && n == 80 || scheme == "https" && n == 443 {

@@ -74,6 +74,12 @@ func (f *Frame) Data() []byte {
 	return f.bytes[head:bytes.LastIndex(f.bytes, []byte(idLine))]
 }
 
+// ID returns the event's id as text. The caller must not change it.
+func (f *Frame) ID() []byte {
+	from := bytes.LastIndex(f.bytes, []byte(idLine)) + len(idLine)
+	return f.bytes[from : len(f.bytes)-len(blankLine)]
+}
+
 // RetractData returns the data of the event that withdraws the signup with this id.
 func RetractData(id ID) []byte {
 	b := append(make([]byte, 0, 48), `{"id":"`...)

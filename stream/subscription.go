@@ -27,7 +27,7 @@ var errBehind = errors.New("behind what is in memory")
 
 // maxBatch bounds the bytes that one Next returns, but for a single frame: enough to make a write
 // worth its system call, little enough for thousands of subscribers to catch up at once.
-const maxBatch = 32 << 10
+const maxBatch = 16 << 10
 
 // Subscription is one subscriber's place in the registry. Its owner calls Next until that returns
 // an error, then Close. Only End may be called by others at the same time.

@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"proofstream/stream"
+)
+
+// vanishedAfter is how long sent bytes may stay unacknowledged before the kernel gives a
+// connection up (TCP_USER_TIMEOUT): with a heartbeat on the way every 15 s, a subscriber whose
+// network is gone is freed within a minute.
+const vanishedAfter = 30 * time.Second
+
+// hangups notices, for all connections taken over, that the other side has closed: one epoll set
+// for all instead of a reading goroutine for each.
+type hangups struct {
+	epoll *os.File // in Go's own poller, which parks run until a connection hangs up
+	fd    int
+
+	mu      sync.Mutex // guards streams and gen
+	streams []*taken   // by descriptor
+	gen     int32
+}
+
+// watched is a connection's place in the set.
+type watched struct {
+	fd  int32
+	gen int32 // tells it from others that had the same descriptor
+}
+
+func newHangups() (*hangups, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open an epoll set: %w", err)
+	}
+	return &hangups{fd: fd, epoll: os.NewFile(uintptr(fd), "epoll")}, nil
+}
+
+// watch begins to look after a connection whose owner is set.
+func (h *hangups) watch(t *taken) {
+	tcp := tcpOf(t.conn)
+	if tcp == nil {
+		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { // fails only on a closed connection, which the first write shows
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.gen++
+		t.watched = watched{fd: int32(fd), gen: h.gen}
+		if int(fd) >= len(h.streams) {
+			h.streams = append(h.streams, make([]*taken, int(fd)+1024-len(h.streams))...)
+		}
+		h.streams[fd] = t
+		_ = unix.EpollCtl(h.fd, unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{
+			Events: unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(fd), Pad: h.gen,
+		})
+	})
+}
+
+// forget must come before the connection is closed. The kernel takes a closed one out of the set.
+func (h *hangups) forget(t *taken) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t.watched.gen != 0 && h.streams[t.watched.fd] == t {
+		h.streams[t.watched.fd] = nil
+	}
+}
+
+// run ends each stream whose connection hangs up, until ctx ends.
+func (h *hangups) run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { h.epoll.SetReadDeadline(time.Now()) })
+	defer stop()
+	raw, err := h.epoll.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("watch for hang-ups: %w", err)
+	}
+	events := make([]unix.EpollEvent, 256)
+	for ctx.Err() == nil {
+		n := 0
+		err := raw.Read(func(fd uintptr) bool {
+			n, err = unix.EpollWait(int(fd), events, 0)
+			return n > 0 || err != nil && err != unix.EINTR
+		})
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("watch for hang-ups: %w", err)
+		}
+		for _, ev := range events[:max(n, 0)] {
+			h.hungUp(ev)
+		}
+	}
+	return ctx.Err()
+}
+
+func (h *hangups) hungUp(ev unix.EpollEvent) {
+	h.mu.Lock()
+	t := h.streams[ev.Fd]
+	if t == nil || t.watched.gen != ev.Pad {
+		h.mu.Unlock()
+		return
+	}
+	h.streams[ev.Fd] = nil
+	why := stream.Gone
+	// While the stream is in the list, nobody has closed the descriptor.
+	if code, err := unix.GetsockoptInt(int(ev.Fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
+		why = endingOf(unix.Errno(code))
+	}
+	h.mu.Unlock()
+	t.hungUp(why)
+}
+
+// setUserTimeout makes the kernel give a vanished subscriber up.
+func setUserTimeout(tcp *net.TCPConn) {
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishedAfter.Milliseconds()))
+	})
+}

@@ -1,0 +1,27 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// getLive answers 200 while the process can answer at all: it asks nothing else.
+func (s *Server) getLive(c echo.Context) error { return word(c, http.StatusOK, "live") }
+
+// getReady answers 200 when posts and new streams are welcome here.
+func (s *Server) getReady(c echo.Context) error {
+	switch err := s.o.Log.Healthy(); {
+	case s.draining.Load():
+		return word(c, http.StatusServiceUnavailable, "draining")
+	case err != nil:
+		s.o.Logger.Debug("not ready", "error", err)
+		return word(c, http.StatusServiceUnavailable, "unavailable")
+	}
+	return word(c, http.StatusOK, "ready")
+}
+
+func word(c echo.Context, status int, word string) error {
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.String(status, word)
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"proofstream/stream"
+)
+
+// getRecent answers what a stream with recent would begin with, for visitors behind something that
+// holds streams back.
+func (s *Server) getRecent(c echo.Context) error {
+	site, err := s.siteOf(c.Request())
+	if err != nil {
+		return err
+	}
+	limit, err := count(c.Request(), "limit", 5, 1, 20)
+	if err != nil {
+		return err
+	}
+	frames, position := s.o.Registry.Recent(site.Name, limit)
+	b := []byte(`{"events":[`)
+	for i := len(frames) - 1; i >= 0; i-- {
+		b = appendWithID(b, frames[i])
+		if i > 0 {
+			b = append(b, ',')
+		}
+	}
+	b = append(b, `],"last_event_id":"`+position.String()+`"}`...)
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	return c.Blob(http.StatusOK, "application/json", b)
+}
+
+// appendWithID writes an event's data with its id as the first member.
+func appendWithID(b []byte, f *stream.Frame) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, f.ID()...)
+	b = append(b, `",`...)
+	return append(b, f.Data()[1:]...)
+}
+
+// getStats answers the numbers of the moment.
+func (s *Server) getStats(c echo.Context) error {
+	site, err := s.siteOf(c.Request())
+	if err != nil {
+		return err
+	}
+	subscribers, events := s.o.Registry.Numbers(site.Name)
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return writeJSON(c, struct {
+		Subscribers int `json:"subscribers"`
+		Events      int `json:"events"`
+	}{subscribers, events})
+}
+
+// count reads a number from the query, clamped to what is allowed; absent or empty is the default.
+// The error is a 400.
+func count(r *http.Request, name string, absent, least, most int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return absent, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err, ok := err.(*strconv.NumError); ok && err.Err == strconv.ErrRange {
+		n = most
+		if text[0] == '-' {
+			n = least
+		}
+	} else if err != nil {
+		return 0, &Problem{Status: http.StatusBadRequest, Field: name, Detail: name + " must be a number: leave it out or write one"}
+	}
+	return min(max(n, least), most), nil
+}

@@ -1,0 +1,185 @@
+// Package api is the HTTP face of proofstream: who may post and subscribe, how bodies are read and
+// errors told, and how each subscriber's connection is written to. Echo stays inside it.
+//
+// Reading order: server.go (routes), signup.go (a post), events.go (a stream), then wire.go and the
+// two ways of writing to a connection, takeover.go and flush.go.
+package api
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"proofstream/stream"
+)
+
+// Site is one customer website as HTTP sees it.
+type Site struct {
+	Name    string
+	Keys    []string // who may post; belong to no other site
+	Origins Origins  // pages that may subscribe
+	// OriginsVariable is the environment variable that lists the origins, for advice to the operator.
+	OriginsVariable string
+}
+
+// Options configure a Server. Sites, Log, Registry, Poster and Assets are required.
+type Options struct {
+	Sites    []Site
+	Log      stream.Log
+	Registry *stream.Registry
+	Poster   *stream.Poster
+	// Assets holds proof.js, proof.css, default.svg and the demo page.
+	Assets fs.FS
+	// Retry is the reconnection delay asked of browsers, spread ±30 %. Default 3 s.
+	Retry time.Duration
+	// Grace is the longest time that a drain takes; browsers are asked to come back within it.
+	// Default 10 s.
+	Grace time.Duration
+	// PostTimeout bounds how long a post waits for the log. Default 10 s.
+	PostTimeout time.Duration
+	// Flush keeps streams on net/http's connections, as HTTP/2 does anyway, instead of taking them over.
+	Flush bool
+	// Logger defaults to none.
+	Logger *slog.Logger
+}
+
+// Server answers every request of the service. Streams live on after ServeHTTP returns: end them
+// with the registry's Drain, then Wait.
+type Server struct {
+	o        Options
+	handler  http.Handler
+	keys     keyring
+	sites    map[string]*Site
+	hangups  *hangups
+	refused  refusals
+	draining atomic.Bool
+	streams  sync.WaitGroup // connections taken over
+}
+
+// New returns a Server, its assets read and compressed. It starts nothing: see Run.
+func New(o Options) (*Server, error) {
+	if o.Retry == 0 {
+		o.Retry = 3 * time.Second
+	}
+	if o.Grace == 0 {
+		o.Grace = 10 * time.Second
+	}
+	if o.PostTimeout == 0 {
+		o.PostTimeout = 10 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{o: o, keys: newKeyring(o.Sites), sites: make(map[string]*Site)}
+	for i := range o.Sites {
+		s.sites[o.Sites[i].Name] = &o.Sites[i]
+	}
+	var err error
+	if s.hangups, err = newHangups(); err != nil {
+		return nil, err
+	}
+	files, err := loadAssets(o.Assets)
+	if err != nil {
+		return nil, err
+	}
+	s.handler = s.withCORS(s.routes(files))
+	return s, nil
+}
+
+func (s *Server) routes(files *assetFiles) http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = s.answerError
+	e.POST("/signup", s.postSignup)
+	e.DELETE("/signup/:id", s.deleteSignup)
+	e.GET("/events", s.getEvents)
+	e.GET("/recent", s.getRecent)
+	e.GET("/stats", s.getStats)
+	for path, h := range map[string]echo.HandlerFunc{
+		"/":             files.demo,
+		"/assets/:name": files.asset,
+		"/live":         s.getLive,
+		"/ready":        s.getReady,
+	} {
+		e.GET(path, h)
+		e.HEAD(path, h)
+	}
+	return e
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// HTTP returns a net/http server around s with the time limits that streams can live with: none
+// on writing as a whole, for each write of a stream has its own.
+func (s *Server) HTTP() *http.Server {
+	return &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 8 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// Refuse makes Ready answer 503 and new streams busy.
+func (s *Server) Refuse() {
+	s.draining.Store(true)
+	s.o.Registry.Refuse()
+}
+
+// Wait returns when the last connection that was taken over is closed.
+func (s *Server) Wait() { s.streams.Wait() }
+
+// answerError turns every error of a handler, and Echo's own, into a problem.
+func (s *Server) answerError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	p := problemOf(echoProblem(err))
+	if p.Status >= 500 {
+		s.o.Logger.Warn("request not served", "path", c.Path(), "status", p.Status, "error", err)
+	}
+	writeProblem(c.Response(), c.Request(), p)
+}
+
+// echoProblem gives Echo's routing errors our words.
+func echoProblem(err error) error {
+	he, ok := err.(*echo.HTTPError)
+	if !ok {
+		return err
+	}
+	switch he.Code {
+	case http.StatusNotFound:
+		return &Problem{Status: he.Code, Detail: "There is nothing at this address: see / for what there is"}
+	case http.StatusMethodNotAllowed:
+		return &Problem{Status: he.Code, Detail: "This address does not know that method: see the Allow header"}
+	}
+	return &Problem{Status: he.Code, Detail: http.StatusText(he.Code)}
+}
+
+// siteOf returns the site that a request names, checked against its origin. The error is a 404 or,
+// after that, a 403.
+func (s *Server) siteOf(r *http.Request) (*Site, error) {
+	name := r.URL.Query().Get("site")
+	if name == "" {
+		name = "default"
+	}
+	site := s.sites[name]
+	if site == nil {
+		return nil, &Problem{Status: http.StatusNotFound, Detail: "There is no such site: check data-site in the page's script tag"}
+	}
+	if origin := r.Header.Get("Origin"); origin != "" && !allowed(r, site, origin) {
+		s.refused.warn(s.o.Logger, site, origin)
+		return nil, &Problem{Status: http.StatusForbidden, Detail: "Pages of this origin may not subscribe: the service's log says which setting would allow it"}
+	}
+	return site, nil
+}
+
+// Run looks after open streams until ctx ends.
+func (s *Server) Run(ctx context.Context) error { return s.hangups.run(ctx) }

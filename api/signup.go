@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"proofstream/stream"
+)
+
+// posted is the answer to a JSON post that was stored.
+type posted struct {
+	ID        string `json:"id"`
+	Duplicate bool   `json:"duplicate"`
+}
+
+// postSignup stores a signup. A request that cannot be read is refused first, whoever sends it;
+// then comes the key, then what the signup says.
+func (s *Server) postSignup(c echo.Context) error {
+	r := c.Request()
+	body, err := decodeSignup(r)
+	if err != nil {
+		return err
+	}
+	site, ok := s.keys.site(keyOf(r, body.key))
+	if !ok {
+		return badKey()
+	}
+	signup, err := stream.NewSignup(body.fields)
+	if err != nil {
+		return err
+	}
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.o.PostTimeout)
+	defer cancel()
+	id, duplicate, err := s.o.Poster.Post(ctx, site, signup, key)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	if !wantsJSON(r) {
+		return c.String(http.StatusOK, "thanks")
+	}
+	return writeJSON(c, posted{id.String(), duplicate})
+}
+
+// deleteSignup erases a signup and withdraws it from every open page.
+func (s *Server) deleteSignup(c echo.Context) error {
+	r := c.Request()
+	site, ok := s.keys.site(keyOf(r, ""))
+	if !ok {
+		return badKey()
+	}
+	id, err := stream.ParseID(c.Param("id"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.o.PostTimeout)
+	defer cancel()
+	if err := s.o.Poster.Retract(ctx, site, id); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// idempotencyKey returns the request's Idempotency-Key, empty when it has none.
+func idempotencyKey(r *http.Request) (string, error) {
+	values := r.Header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return "", nil
+	}
+	bad := func(what string) error {
+		return &Problem{Status: http.StatusUnprocessableEntity, Field: "Idempotency-Key", Detail: "Idempotency-Key " + what}
+	}
+	key := values[0]
+	if len(values) > 1 {
+		return "", bad("is given more than once: send it once")
+	}
+	if len(key) < 1 || len(key) > 128 {
+		return "", bad("must have 1 to 128 characters")
+	}
+	for _, b := range []byte(key) {
+		if b < ' ' || b > '~' {
+			return "", bad("must be printable ASCII")
+		}
+	}
+	return key, nil
+}
+
+// writeJSON answers 200 with one JSON value, as text that no page can mistake for another type.
+func writeJSON(c echo.Context, value any) error {
+	b, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("X-Content-Type-Options", "nosniff")
+	return c.Blob(http.StatusOK, "application/json", b)
+}
