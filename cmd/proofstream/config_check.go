@@ -56,8 +56,9 @@ func (p *problems) fsync(s string) time.Duration {
 	return d
 }
 
-// defaultMaxSubscribers is how many streams fit into a limit of open files, when a reserve is left for the log, backends and
-// visitors on their way in: 5 %, at least 256. It is at least 1, and at most 100,000, also when the limit is unknown, zero.
+// defaultMaxSubscribers is how many streams fit into a limit of open files, when a reserve is left for the log,
+// backends and visitors on their way in: 5 %, at least 256. It is at least 1, and at most 100,000; also when
+// the limit is unknown, zero.
 func defaultMaxSubscribers(limit uint64) int {
 	const most = 100_000
 	reserve := max(limit/20, 256)
@@ -91,8 +92,8 @@ func (p *problems) checkAddress(variable, addr string) {
 
 var streamName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// checkNATS refuses settings that would quietly do nothing when a cluster was meant: who asks for three copies and forgets the
-// address must not run on one.
+// checkNATS refuses settings that would quietly do nothing when a cluster was meant: who asks for three copies and
+// forgets the address must not run on one.
 func (p *problems) checkNATS(c *Config) {
 	if !streamName.MatchString(c.NATSStream) {
 		p.add("PROOF_NATS_STREAM", "not a stream name; use 1 to 64 letters, digits, - and _")

@@ -16,15 +16,21 @@ func (c Config) LogValue() slog.Value {
 		switch name {
 		case "-": // below, or secret
 		case "NATS_URL":
-			attrs = append(attrs, slog.String(prefix+name, withoutUserInfo(c.NATSURL)))
+			attrs = append(attrs, slog.String(envPrefix+name, withoutUserInfo(c.NATSURL)))
 		default:
-			attrs = append(attrs, slog.Any(prefix+name, v.Field(i).Interface()))
+			attrs = append(attrs, slog.Any(envPrefix+name, v.Field(i).Interface()))
 		}
 	}
-	attrs = append(attrs, slog.Duration("sync_every", c.SyncEvery), slog.Bool("generated_key", c.GeneratedKey != ""))
-	for _, s := range c.Sites {
-		attrs = append(attrs, slog.Group("site "+s.Name, "keys", len(s.Keys), "origins", s.Origins))
+	fsync := "always"
+	if c.SyncEvery > 0 {
+		fsync = c.SyncEvery.String()
 	}
+	var sites []any
+	for _, s := range c.Sites {
+		sites = append(sites, slog.Group(s.Name, "keys", len(s.Keys), "origins", s.Origins))
+	}
+	attrs = append(attrs, slog.String("PROOF_FSYNC", fsync), slog.Bool("generated_key", c.GeneratedKey != ""),
+		slog.Group("sites", sites...))
 	return slog.GroupValue(attrs...)
 }
 

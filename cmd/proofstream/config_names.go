@@ -8,9 +8,10 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-const prefix = "PROOF_"
+const envPrefix = "PROOF_"
 
-// siteVariable matches the variables of one indexed site. An index has no leading zero, so that each site is spelt one way.
+// siteVariable matches the variables of one indexed site. An index has no leading zero, so that each site is
+// spelt one way.
 var siteVariable = regexp.MustCompile(`^PROOF_SITES_(0|[1-9][0-9]{0,3})_(NAME|API_KEYS|ALLOWED_ORIGINS)$`)
 
 // sitePrefix matches what begins like one.
@@ -23,7 +24,7 @@ func (p *problems) sortOut(environ []string) map[string]string {
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		value = strings.TrimSpace(value)
-		if !strings.HasPrefix(name, prefix) || value == "" {
+		if !strings.HasPrefix(name, envPrefix) || value == "" {
 			continue
 		}
 		if !names[name] && !siteVariable.MatchString(name) {
@@ -38,14 +39,14 @@ func (p *problems) sortOut(environ []string) map[string]string {
 // knownNames are the names of all variables but those of indexed sites.
 func knownNames() map[string]bool {
 	names := make(map[string]bool)
-	for _, f := range fields(&variables{}, prefix) {
+	for _, f := range envFields(&variables{}, envPrefix) {
 		names[f.Key] = true
 	}
 	return names
 }
 
-// fields lists the variables that fill v, a pointer to a struct with env tags.
-func fields(v any, prefix string) []env.FieldParams {
+// envFields lists the variables that fill v, a pointer to a struct with env tags.
+func envFields(v any, prefix string) []env.FieldParams {
 	params, err := env.GetFieldParamsWithOptions(v, env.Options{Environment: map[string]string{}, Prefix: prefix})
 	if err != nil {
 		panic(err) // a tag that the library does not know: a mistake in this package
@@ -81,9 +82,9 @@ func nearest(name string, names map[string]bool) string {
 	}
 	site := sitePrefix.FindString(name)
 	if site == "" || !siteVariable.MatchString(site+"NAME") {
-		site = prefix + "SITES_0_"
+		site = envPrefix + "SITES_0_"
 	}
-	for _, f := range fields(&siteVariables{}, site) {
+	for _, f := range envFields(&siteVariables{}, site) {
 		try(f.Key)
 	}
 	return best

@@ -15,8 +15,8 @@ import (
 // parse fills variables from what is known of the environment.
 func (p *problems) parse(known map[string]string) variables {
 	var v variables
-	err := env.ParseWithOptions(&v, env.Options{Environment: known, Prefix: prefix, FuncMap: parsers()})
-	p.addParseErrors(prefix, &v, err)
+	err := env.ParseWithOptions(&v, env.Options{Environment: known, Prefix: envPrefix, FuncMap: parsers()})
+	p.addParseErrors(envPrefix, &v, err)
 	return v
 }
 

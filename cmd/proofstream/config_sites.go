@@ -37,15 +37,14 @@ var siteName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
 func (p *problems) readSites(c *Config, v variables, known map[string]string) {
 	owner := make(map[string]string) // key -> the variable that gives it
 	c.Sites = []Site{p.readDefaultSite(c, v, owner)}
+	hole := false
 	for i, index := range p.siteIndexes(known) {
-		if i != index {
-			p.add(fmt.Sprintf("%sSITES_%d_NAME", prefix, i),
+		if i != index && !hole {
+			hole = true
+			p.add(fmt.Sprintf("%sSITES_%d_NAME", envPrefix, i),
 				"missing, though there is a site %d; number the sites from 0 without holes", index)
 		}
-		c.Sites = append(c.Sites, p.readSite(fmt.Sprintf("%sSITES_%d_", prefix, index), known, c.Sites, owner))
-		if i != index {
-			break // each further one would be out of step, too
-		}
+		c.Sites = append(c.Sites, p.readSite(fmt.Sprintf("%sSITES_%d_", envPrefix, index), known, c.Sites, owner))
 	}
 }
 

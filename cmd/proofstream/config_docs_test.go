@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// documented are all variables with their defaults, those of one indexed site included.
+func documented() map[string]string {
+	all := make(map[string]string)
+	for _, f := range append(envFields(&variables{}, envPrefix), envFields(&siteVariables{}, envPrefix+"SITES_0_")...) {
+		all[f.Key] = f.DefaultValue
+	}
+	return all
+}
+
+// compareDefaults tells where a document and the code differ.
+func compareDefaults(t *testing.T, document string, got map[string]string) {
+	t.Helper()
+	want := documented()
+	for name, value := range got {
+		if fallback, known := want[name]; !known {
+			t.Errorf("%s has %s, which the code has not", document, name)
+		} else if value != fallback {
+			t.Errorf("%s says that the default of %s is %q; it is %q", document, name, value, fallback)
+		}
+	}
+	for name := range want {
+		if _, ok := got[name]; !ok {
+			t.Errorf("%s lacks %s", document, name)
+		}
+	}
+}
+
+func TestEnvExampleIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../../.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^# (.+)\n#(PROOF_[A-Z0-9_]+)=(.*)$`) // a line of meaning, then the default
+	got := make(map[string]string)
+	for _, m := range line.FindAllStringSubmatch(string(text), -1) {
+		got[m[2]] = m[3]
+	}
+	compareDefaults(t, ".env.example", got)
+}
+
+// With each line uncommented, the file still says what the service does by itself, also when a shell reads it.
+func TestEnvExampleWorksInAShell(t *testing.T) {
+	text, err := os.ReadFile("../../.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell")
+	}
+	path := tempFile(t, strings.ReplaceAll(string(text), "\n#PROOF_", "\nPROOF_"))
+	cmd := exec.Command(sh, "-c", `set -a; . "$1"; env`, "sh", path)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Count(string(out), envPrefix), len(documented()); got != want {
+		t.Errorf("the shell sets %d variables, want %d", got, want)
+	}
+	got, want := configOf(t, strings.Split(string(out), "\n")...), configOf(t)
+	got.GeneratedKey, got.Sites[0].Keys = want.GeneratedKey, want.Sites[0].Keys
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestReadmeTableIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("there is no README.md yet")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareDefaults(t, "README.md", tableOf(string(text)))
+}
+
+// tableOf reads the rows whose first cell is a variable in backticks; the default is in backticks in the second, or
+// absent: words there tell of one that is worked out.
+func tableOf(markdown string) map[string]string {
+	row := regexp.MustCompile("(?m)^\\| *`(PROOF_[A-Z0-9_]+)` *\\|([^|]*)\\|")
+	code := regexp.MustCompile("`([^`]*)`")
+	table := make(map[string]string)
+	for _, m := range row.FindAllStringSubmatch(markdown, -1) {
+		table[m[1]] = ""
+		if c := code.FindStringSubmatch(m[2]); c != nil {
+			table[m[1]] = c[1]
+		}
+	}
+	return table
+}
+
+func TestTableOfReadsRows(t *testing.T) {
+	got := tableOf("| variable | default |\n|---|---|\n| `PROOF_A` | `1` | x |\n| `PROOF_B_2` | | `y` |\n|`PROOF_C`|worked out|z|\n")
+	if want := map[string]string{"PROOF_A": "1", "PROOF_B_2": "", "PROOF_C": ""}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
