@@ -44,8 +44,8 @@ func (in *reading) multipart(body []byte, boundary string) error {
 	if len(body) == 0 {
 		return nil
 	}
-	if !closedBy(body, boundary) {
-		return malformed("The form does not end with its boundary, or goes on after it: let your HTTP client write it")
+	if !enclosed(body, boundary) {
+		return malformed("The form does not begin and end with its boundary: let your HTTP client write it")
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
@@ -64,15 +64,17 @@ func (in *reading) multipart(body []byte, boundary string) error {
 
 var brokenParts = malformed("The form's parts are malformed: let your HTTP client write them")
 
-// closedBy reports whether the first closing delimiter is the end of the body, but for white space:
-// what follows it would be ignored otherwise, a repeated field for one.
-func closedBy(body []byte, boundary string) bool {
-	closing := []byte("\n--" + boundary + "--")
-	if bytes.HasPrefix(body, closing[1:]) {
-		return len(bytes.TrimSpace(body)) == len(closing)-1
+// enclosed reports whether a body begins with its delimiter and ends with the first closing one, but
+// for white space: what stands before or behind would be ignored otherwise, a repeated field for
+// one.
+func enclosed(body []byte, boundary string) bool {
+	body = bytes.TrimSpace(body)
+	if !bytes.HasPrefix(body, []byte("--"+boundary)) {
+		return false
 	}
-	_, after, found := bytes.Cut(body, closing)
-	return found && len(bytes.TrimSpace(after)) == 0
+	closing := []byte("\n--" + boundary + "--")
+	_, after, found := bytes.Cut(append([]byte("\n"), body...), closing)
+	return found && len(after) == 0
 }
 
 // part reads one field.

@@ -134,13 +134,12 @@ func modelJSON(body string) (fields map[string]string, ok bool) {
 	fields = map[string]string{}
 	var names []string
 	for d.More() {
-		var name, value json.RawMessage
+		var value json.RawMessage
 		token, err := d.Token()
 		if err != nil || d.Decode(&value) != nil {
 			return nil, false
 		}
 		text, _ := token.(string)
-		_ = name
 		// Lone surrogates of different values look alike here: such names are not compared.
 		if slices.Contains(names, text) && !strings.Contains(text, "\ufffd") {
 			return nil, false
@@ -200,6 +199,9 @@ func FuzzDecodeMultipart(f *testing.F) {
 	f.Add("--", "----\r\nContent-Disposition: form-data; name*=utf-8''pl%61ce\n\nx\n------")
 	f.Add("b", parts(`name="img_path"; filename="x"`, "\xff"))
 	f.Fuzz(func(t *testing.T, boundary, body string) {
+		if strings.ContainsAny(boundary, `"\`) {
+			return // quoted otherwise in a header
+		}
 		media := `multipart/form-data; boundary="` + boundary + `"`
 		got, ok := decodeText(t, media, body)
 		if !ok {
