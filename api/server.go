@@ -133,8 +133,20 @@ func (s *Server) Refuse() {
 	s.o.Registry.Refuse()
 }
 
-// Wait returns when the last connection that was taken over is closed.
-func (s *Server) Wait() { s.streams.Wait() }
+// Wait returns when the last connection that was taken over is closed, or with the context's error.
+func (s *Server) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		s.streams.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // answerError turns every error of a handler, and Echo's own, into a problem.
 func (s *Server) answerError(err error, c echo.Context) {

@@ -106,3 +106,6 @@ func (w Welcome) result() string {
 	}
 	return string(w.Replay) + "_" + string(w.Reason)
 }
+
+// Open returns how many subscriptions there are, of all sites.
+func (r *Registry) Open() int { return int(r.open.Load()) }

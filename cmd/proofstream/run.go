@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"proofstream/api"
+	"proofstream/assets"
+	"proofstream/stream"
+	"proofstream/stream/natslog"
+)
+
+// run is the program: it serves what environ configures until ctx ends, then ends every stream and
+// returns nil. It tells people on stderr, and calls ready, if given, with the address once it
+// serves. The error is a *ConfigError when environ is at fault.
+func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net.Addr)) error {
+	cfg, err := readConfig(environ)
+	if err != nil {
+		return err
+	}
+	logger := newLogger(cfg, stderr)
+	logger.Debug("configuration", "config", cfg)
+	log, err := openLog(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := log.Close(); err != nil {
+			logger.Error("log not closed cleanly", "error", err)
+		}
+	}()
+	s, err := newService(cfg, log, logger)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, stderr, ready)
+}
+
+func newLogger(cfg Config, w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+func openLog(ctx context.Context, cfg Config, logger *slog.Logger) (*natslog.Log, error) {
+	return natslog.Open(ctx, natslog.Options{
+		Dir:       cfg.DataDir,
+		Fsync:     cfg.SyncEvery,
+		Retain:    cfg.Retain,
+		Retention: cfg.Retention,
+		Logger:    logger,
+		URL:       cfg.NATSURL,
+		CredsFile: cfg.NATSCredsFile,
+		Stream:    cfg.NATSStream,
+		Replicas:  cfg.NATSReplicas,
+		Update:    cfg.NATSUpdate,
+	})
+}
+
+// service is everything that runs, between config and exit.
+type service struct {
+	cfg      Config
+	logger   *slog.Logger
+	log      *natslog.Log
+	registry *stream.Registry
+	face     *api.Server
+	http     *http.Server
+}
+
+func newService(cfg Config, log *natslog.Log, logger *slog.Logger) (*service, error) {
+	registry := stream.NewRegistry(log, stream.Options{
+		Buffer:         cfg.Buffer,
+		MaxSubscribers: cfg.MaxSubscribers,
+		Retain:         cfg.Retain,
+		Retention:      cfg.Retention,
+	})
+	sites, err := sitesOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	face, err := api.New(api.Options{
+		Sites:    sites,
+		Log:      log,
+		Registry: registry,
+		Poster:   &stream.Poster{Log: log, Registry: registry},
+		Assets:   assets.Files,
+		Retry:    cfg.Retry,
+		Grace:    cfg.ShutdownGrace,
+		Logger:   logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &service{cfg: cfg, logger: logger, log: log, registry: registry, face: face, http: face.HTTP()}, nil
+}
+
+func sitesOf(cfg Config) ([]api.Site, error) {
+	var sites []api.Site
+	for i, site := range cfg.Sites {
+		origins, err := api.ParseOrigins(site.Origins)
+		if err != nil {
+			return nil, err
+		}
+		variable := "PROOF_ALLOWED_ORIGINS"
+		if i > 0 {
+			variable = fmt.Sprintf("PROOF_SITES_%d_ALLOWED_ORIGINS", i-1)
+		}
+		sites = append(sites, api.Site{Name: site.Name, Keys: site.Keys, Origins: origins, OriginsVariable: variable})
+	}
+	return sites, nil
+}
+
+// run starts every long-lived goroutine and waits for the first of them to stop, or for ctx. Then
+// it stops the rest: streams first, the log last.
+func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr)) error {
+	work, stop := context.WithCancel(context.Background())
+	defer stop()
+	g, work := errgroup.WithContext(work)
+	primed := make(chan struct{})
+	g.Go(func() error { return s.registry.Run(work, func() { close(primed) }) })
+	g.Go(func() error { return s.log.Run(work) })
+	g.Go(func() error { return s.face.Run(work) })
+	g.Go(func() error { return s.registry.Beat(work, s.cfg.Heartbeat) })
+	g.Go(func() error {
+		select {
+		case <-primed:
+		case <-work.Done():
+			return work.Err()
+		}
+		l, err := listen(s.cfg.Addr)
+		if err != nil {
+			return err
+		}
+		s.announce(stderr, l.Addr())
+		if ready != nil {
+			ready(l.Addr())
+		}
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil // shutdown goes on with the rest
+	})
+	select {
+	case <-ctx.Done():
+	case <-work.Done():
+	}
+	err := s.shutdown()
+	stop()
+	return errors.Join(ended(g.Wait()), err)
+}
+
+// shutdown ends what visitors and backends hold: new streams are put off, open ones ended a few at
+// a time, posts answered, and the listener closed last.
+func (s *service) shutdown() error {
+	s.logger.Info("stopping", "subscribers", s.registry.Open(), "grace", s.cfg.ShutdownGrace)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownGrace)
+	defer cancel()
+	s.face.Refuse()
+	err := s.registry.Drain(ctx, s.cfg.ShutdownGrace/2)
+	if err == nil {
+		err = s.http.Shutdown(ctx)
+	}
+	if err == nil {
+		err = s.face.Wait(ctx)
+	}
+	if err != nil { // out of time: what is still open is cut
+		s.logger.Warn("not everything ended within the grace time", "subscribers", s.registry.Open())
+		_ = s.http.Close()
+	}
+	return nil
+}
+
+// ended returns nil for the error with which goroutines end when they are told to.
+func ended(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// listen opens the address, or says what to do when it cannot.
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is taken by another program: end that one, or set PROOF_ADDR to a free address", addr)
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("not allowed to listen on %s: set PROOF_ADDR to a port above 1023, or grant CAP_NET_BIND_SERVICE", addr)
+	case err != nil:
+		return nil, fmt.Errorf("listen on PROOF_ADDR %s: %w", addr, err)
+	}
+	return l, nil
+}
+
+// announce tells that the service is up. With a key made up for this run it also gives a line to
+// paste, and the address of a demo page that knows the key: the fragment of an address is never sent.
+func (s *service) announce(w io.Writer, addr net.Addr) {
+	base := "http://" + addr.String()
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		base = fmt.Sprintf("http://localhost:%d", tcp.Port)
+	}
+	s.logger.Info("serving", "url", base, "max_subscribers", s.cfg.MaxSubscribers, "retain", s.cfg.Retain)
+	if key := s.cfg.GeneratedKey; key != "" {
+		fmt.Fprintf(w, `
+No API key is configured, so this one holds until the service stops: %s
+
+See the card on the demo page:
+  %s/#key=%s
+
+Post a signup:
+  curl -d api_key=%s -d user_name=Ada -d offer_name="Spring Sale" -d img_path= %s/signup
+
+`, key, base, key, key, base)
+	}
+}
+
