@@ -57,7 +57,11 @@ func generate(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	if runtime.GOMAXPROCS(0) < 2 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	}
-	r, err := newRunner(ctx, o, newProgress(stderr, o.quiet))
+	t, err := findTarget(o.url)
+	if err != nil {
+		return err
+	}
+	r, err := newRunner(ctx, t, o, newProgress(stderr, o.quiet))
 	if err != nil {
 		return err
 	}

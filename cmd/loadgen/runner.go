@@ -44,11 +44,7 @@ var phases = map[string]func(*runner, *Phase) error{
 
 func phaseNames() []string { return slices.Sorted(maps.Keys(phases)) }
 
-func newRunner(ctx context.Context, o *options, p *progress) (*runner, error) {
-	t, err := findTarget(o.url)
-	if err != nil {
-		return nil, err
-	}
+func newRunner(ctx context.Context, t *target, o *options, p *progress) (*runner, error) {
 	const reserve = 40 // standard streams, epoll, files, /stats
 	fits, limit := fitDescriptors(o.subscribers, reserve+o.publishers)
 	if fits < o.subscribers {
@@ -64,7 +60,7 @@ func newRunner(ctx context.Context, o *options, p *progress) (*runner, error) {
 		return nil, err
 	}
 	return &runner{
-		ctx: ctx, o: o, target: t, lanes: lanes, swarm: s, progress: p, client: &http.Client{Timeout: 5 * time.Second},
+		ctx: ctx, o: o, target: t, lanes: lanes, swarm: s, progress: p, client: t.client(),
 		report: &Report{
 			Tool: "loadgen", Label: o.label, Started: time.Now(), URL: o.url, Machine: machine(),
 			Subscribers: fits, Events: o.events, Rate: o.rate, Publishers: o.publishers,

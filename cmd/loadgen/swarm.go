@@ -166,6 +166,9 @@ func (s *swarm) received(i int, b []byte, now int64) {
 		}
 		b = rest
 	}
+	if sub.chunks.state == chunkLast {
+		s.fail(i, io.EOF)
+	}
 }
 
 func (s *swarm) frame(sub *subscriber, f frame, now int64) {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"runtime"
 	"time"
@@ -32,8 +34,8 @@ type sink interface {
 // target is the server under load.
 type target struct {
 	url     *url.URL
-	host    string // value of the Host header
-	secure  bool
+	host    string      // value of the Host header
+	secure  *tls.Config // nil: plain HTTP
 	address *net.TCPAddr
 }
 
@@ -52,7 +54,16 @@ func findTarget(raw string) (*target, error) {
 		return nil, fmt.Errorf("nothing answers at %s (%w); start the service, or pass its address with -url", raw, err)
 	}
 	defer conn.Close()
-	return &target{url: u, host: u.Host, secure: u.Scheme == "https", address: conn.RemoteAddr().(*net.TCPAddr)}, nil
+	t := &target{url: u, host: u.Host, address: conn.RemoteAddr().(*net.TCPAddr)}
+	if u.Scheme == "https" {
+		t.secure = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}}
+	}
+	return t, nil
+}
+
+// client asks the target what is not timed.
+func (t *target) client() *http.Client {
+	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: t.secure}}
 }
 
 // sources returns the local addresses that subscribers are spread over. One pair of addresses has

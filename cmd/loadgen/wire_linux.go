@@ -180,7 +180,7 @@ func (w *epollWire) release() {
 
 // newWire picks the wire for a target.
 func newWire(t *target, n int) (wire, error) {
-	if t.secure {
+	if t.secure != nil {
 		return newNetWire(t, n), nil
 	}
 	return newEpollWire(t, n)

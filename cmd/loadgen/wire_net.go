@@ -121,10 +121,8 @@ func (w *netWire) release() { close(w.stop) }
 // dial opens one connection to the target.
 func (t *target) dial() (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	if !t.secure {
+	if t.secure == nil {
 		return dialer.Dial("tcp", t.address.String())
 	}
-	return tls.DialWithDialer(dialer, "tcp", t.address.String(), &tls.Config{
-		ServerName: t.url.Hostname(), NextProtos: []string{"http/1.1"},
-	})
+	return tls.DialWithDialer(dialer, "tcp", t.address.String(), t.secure)
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestGoroutineWire runs the audit over the wire that https and other systems use: all is well
+// with a faultless server, and a fault is found.
+func TestGoroutineWire(t *testing.T) {
+	for _, lost := range []int64{0, 1} {
+		server := startFaulty(t, true, func(stream, event int, frame string) string {
+			if lost == 1 && stream == 7 && event == 3 {
+				return ":\n"
+			}
+			return frame
+		})
+		audit := measureTLS(t, server.URL, server.Certificate())
+		if audit.Lost != lost || audit.flaws() != lost || audit.Delivered == 0 {
+			t.Errorf("audit %+v, want %d lost", audit, lost)
+		}
+	}
+}
+
+func measureTLS(t *testing.T, url string, certificate *x509.Certificate) audit {
+	args := "-key right -subscribers 40 -events 10 -rate 100 -burst 10 -posts 20 -behind 5 -settle 1ms -churn-for 200ms -wait 3s " +
+		"-churn 6000 -phases connect,paced,burst,posts,resume,churn,drop -url " + url
+	o, err := parseOptions(strings.Fields(args), os.Getenv, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := findTarget(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.secure.RootCAs = x509.NewCertPool()
+	target.secure.RootCAs.AddCert(certificate)
+	target.secure.MinVersion = tls.VersionTLS13
+	r, err := newRunner(t.Context(), target, o, newProgress(io.Discard, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := r.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report.Total
+}
