@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -22,12 +23,11 @@ func (in *reading) json(body []byte) error {
 	if !utf8.Valid(body) {
 		return malformed("The body is not valid UTF-8: encode it so")
 	}
-	var whole json.RawMessage
-	if err := json.Unmarshal(body, &whole); err != nil {
+	if err := json.Unmarshal(body, new(json.RawMessage)); err != nil {
 		return syntaxProblem(err)
 	}
-	w := walker{text: string(whole)}
-	if w.space(); w.text[w.at] != '{' {
+	w := walker{text: strings.TrimSpace(string(body))}
+	if w.text[0] != '{' {
 		return malformed("The body is no JSON object: send one, such as {\"user_name\":\"Ada\"}")
 	}
 	for w.at++; w.next() != '}'; {
@@ -75,14 +75,6 @@ type walker struct {
 	at   int
 }
 
-func (w *walker) space() {
-	for w.at < len(w.text) && isSpace(w.text[w.at]) {
-		w.at++
-	}
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
-
 // next moves to the first byte of the next name, value or closing brace, and returns it.
 func (w *walker) next() byte {
 	for isSpace(w.text[w.at]) || w.text[w.at] == ',' || w.text[w.at] == ':' {
@@ -111,6 +103,8 @@ func (w *walker) skip() {
 		}
 	}
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // ends reports whether a byte can follow a member's value.
 func ends(c byte) bool { return isSpace(c) || c == ',' || c == '}' }

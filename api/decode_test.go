@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -214,11 +215,17 @@ func (c *counter) Read(p []byte) (int, error) {
 }
 
 func TestDecodeSignupReportsABrokenBody(t *testing.T) {
-	body := io.MultiReader(strings.NewReader(`{}`), iotest.ErrReader(io.ErrUnexpectedEOF))
-	_, err := decodeSignup(posting(mediaJSON, body))
-	var got *Problem
-	if !errors.As(err, &got) || got.Status != http.StatusBadRequest {
-		t.Errorf("got %v; want 400", err)
+	for broken, status := range map[error]int{
+		io.ErrUnexpectedEOF:                     http.StatusBadRequest,
+		os.ErrDeadlineExceeded:                  http.StatusRequestTimeout,
+		&http.MaxBytesError{Limit: maxBody / 2}: http.StatusRequestEntityTooLarge,
+	} {
+		body := io.MultiReader(strings.NewReader(`{}`), iotest.ErrReader(broken))
+		_, err := decodeSignup(posting(mediaJSON, body))
+		var got *Problem
+		if !errors.As(err, &got) || got.Status != status {
+			t.Errorf("%v: got %v; want %d", broken, err, status)
+		}
 	}
 }
 

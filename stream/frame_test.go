@@ -45,7 +45,7 @@ func TestFrameBytes(t *testing.T) {
 func TestFrameTellsWhatItIsMadeOf(t *testing.T) {
 	for kind, data := range map[Kind]string{Announce: `{"a":"\nid: "}`, Retract: `{"id":"k3v9-1"}`} {
 		f := NewFrame(testID, kind, testTime, []byte(data))
-		if f.Seq() != testID.Seq || f.Kind() != kind || !f.Time().Equal(testTime.Truncate(time.Millisecond)) || string(f.Data()) != data {
+		if f.Seq() != testID.Seq || f.Kind() != kind || !f.Time().Equal(testTime.Truncate(time.Millisecond)) || string(f.Data()) != data || string(f.ID()) != testID.String() {
 			t.Errorf("got %d, %d, %s, %s; want %d, %d, %s, %s", f.Seq(), f.Kind(), f.Time(), f.Data(), testID.Seq, kind, testTime, data)
 		}
 	}

@@ -77,7 +77,8 @@ type RuleError struct {
 
 // Error returns one line of printable text.
 func (e *RuleError) Error() string {
-	if IsField(e.Field) {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+	if e.Field != "" && strings.Trim(e.Field, plain) == "" {
 		return e.Field + " " + e.Rule
 	}
 	return strconv.Quote(e.Field) + " " + e.Rule
@@ -89,13 +90,14 @@ func NewRuleError(field, rule string) *RuleError {
 }
 
 func unknownField(name string) *RuleError {
-	plain := strings.NewReplacer("_", "", "-", "", " ", "").Replace
-	for _, known := range fieldNames {
-		if strings.EqualFold(plain(name), plain(known)) {
-			return NewRuleError(name, "is not a field of a signup: write "+known)
+	fields := append([]string{"api_key"}, fieldNames...)
+	letters := strings.NewReplacer("_", "", "-", "", " ", "").Replace
+	for _, field := range fields {
+		if strings.EqualFold(letters(name), letters(field)) {
+			return NewRuleError(name, "is not a field of a signup: write "+field)
 		}
 	}
-	return NewRuleError(name, "is not a field of a signup: there are api_key, "+strings.Join(fieldNames, ", "))
+	return NewRuleError(name, "is not a field of a signup: there are "+strings.Join(fields, ", "))
 }
 
 // printable makes a stranger's text safe to repeat in an answer or a log: at most 64 characters,

@@ -45,9 +45,10 @@ func TestUnknownFieldIsNamedSafely(t *testing.T) {
 	tests := []struct {
 		name, field, want string
 	}{
-		{"a stranger to the contract", "email", `"email" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url`},
-		{"a name in another case", "userName", `"userName" is not a field of a signup: write user_name`},
-		{"a name with a hyphen", "img-path", `"img-path" is not a field of a signup: write img_path`},
+		{"a stranger to the contract", "email", `email is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url`},
+		{"a name in another case", "userName", `userName is not a field of a signup: write user_name`},
+		{"a name with a hyphen", "img-path", `img-path is not a field of a signup: write img_path`},
+		{"the key under another name", "apiKey", `apiKey is not a field of a signup: write api_key`},
 		{"an empty name", "", `"" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url`},
 		{"line ends, bidi and a lone surrogate", "a\r\n\u202eb\xed\xa0\x80", "\"a\ufffd\ufffd\ufffdb\ufffd\ufffd\ufffd\" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url"},
 		{"a name of many characters", strings.Repeat("é", 1000), `"` + strings.Repeat("é", 64) + `…" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url`},

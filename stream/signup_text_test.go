@@ -32,6 +32,7 @@ func TestTextIsKept(t *testing.T) {
 		{"stacked marks pass", "Z\u0351\u0343a", "Z\u0351\u0343a"},
 		{"the replacement character itself passes", "a\ufffdb", "a\ufffdb"},
 		{"an emoji younger than this program passes", "\U0001fadf", "\U0001fadf"},
+		{"an Arabic number sign shows", "\u0600", "\u0600"},
 		{"a private character passes", "\uf8ff", "\uf8ff"},
 		{"120 characters of four bytes pass", strings.Repeat("😀", 120), strings.Repeat("😀", 120)},
 		{"120 characters between white space pass", " " + strings.Repeat("é", 120) + "\n", strings.Repeat("é", 120)},
@@ -100,24 +101,21 @@ func TestTextIsRefused(t *testing.T) {
 	}
 }
 
-// Every character is either shown as posted, or trimmed or blank, or refused: none changes.
-func TestEveryCharacterHasOneFate(t *testing.T) {
+// A character that is not refused stays as it is, among others of its kind, but for line ends.
+func TestNoCharacterChanges(t *testing.T) {
+	var text strings.Builder
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if !utf8.ValidRune(r) {
+		char := string(r)
+		if utf8.ValidRune(r) && refused(char, r) == "" && !strings.ContainsRune("\t\r\n", r) {
+			text.WriteString(char)
+		}
+		if text.Len() < 400 && r < unicode.MaxRune {
 			continue
 		}
-		posted := "a" + string(r) + "b"
-		got, broken := checkText(posted)
-		if broken != "" {
-			continue
+		posted := "a" + text.String() + "b"
+		if got, broken := tidy(posted); got != posted || broken != "" {
+			t.Fatalf("before %U: got %q, %s; want %q", r, got, broken, posted)
 		}
-		if want := strings.Map(func(r rune) rune {
-			if strings.ContainsRune("\t\r\n", r) {
-				return ' '
-			}
-			return r
-		}, posted); got != want {
-			t.Fatalf("%U: got %q; want %q", r, got, want)
-		}
+		text.Reset()
 	}
 }
