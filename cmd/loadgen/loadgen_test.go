@@ -1,34 +1,13 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
-
-// startFloor serves the floor for the length of a test.
-func startFloor(t *testing.T) string {
-	f, bound, err := newFloor("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- f.serve(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		f.close()
-	})
-	return "http://" + bound.String()
-}
 
 // measure runs the program and returns its exit status and its report.
 func measure(t *testing.T, url string, args ...string) (int, *Report) {
@@ -46,35 +25,6 @@ func measure(t *testing.T, url string, args ...string) (int, *Report) {
 		t.Fatal(err)
 	}
 	return status, &r
-}
-
-// TestEveryPhaseAgainstTheFloor would catch an audit that finds fault with a faultless server, a
-// phase that ends early, and events counted other than once per subscriber.
-func TestEveryPhaseAgainstTheFloor(t *testing.T) {
-	status, r := measure(t, startFloor(t), "-subscribers", "300", "-events", "10", "-burst", "20", "-posts", "50",
-		"-posts-for", "200ms", "-churn", "6000", "-churn-for", "500ms", "-pid", pid())
-	if status != 0 || r.Total.flaws() != 0 || r.Problem != "" {
-		t.Errorf("status %d, audit %+v, problem %q; want none", status, r.Total, r.Problem)
-	}
-	want := []struct {
-		name             string
-		delivered, posts int64
-	}{{"connect", 0, 0}, {"paced", 3000, 10}, {"burst", 6000, 20}, {"posts", 15000, 50}, {"resume", 6000, 20}, {"churn", 15000, 50}, {"drop", 0, 0}}
-	for i, w := range want {
-		p := r.Phases[i]
-		if p.Name != w.name || p.Audit.Delivered != w.delivered || int64(p.Posts) != w.posts {
-			t.Errorf("phase %d: got %s, %d delivered, %d posts; want %+v", i, p.Name, p.Audit.Delivered, p.Posts, w)
-		}
-		if p.Server == nil || p.Server.ResidentBytes == 0 || p.Generator == nil {
-			t.Errorf("%s: no usage of %v or %v", p.Name, p.Server, p.Generator)
-		}
-	}
-	if churned := r.Phases[5].Reconnects; churned < 30 {
-		t.Errorf("churn: %d reconnects in half a second, want some 300 × 6000 %% / 120", churned)
-	}
-	if alone := r.Phases[7]; alone.Subscribers != 1 || alone.Posts == 0 || alone.Audit.Delivered != int64(alone.Posts) {
-		t.Errorf("posts with a witness: %d posts, audit %+v", alone.Posts, alone.Audit)
-	}
 }
 
 // TestAuditFindsFaults makes a server do wrong to one subscriber of many, once.
@@ -138,18 +88,5 @@ func TestWrongKeyEndsTheRunWithAdvice(t *testing.T) {
 		os.Getenv, io.Discard, &stderr)
 	if want := "401 Bad or missing API key; pass a key"; status != 1 || !strings.Contains(stderr.String(), want) {
 		t.Errorf("status %d, message %q, want 1 and %q", status, stderr.String(), want)
-	}
-}
-
-// TestInterruptReportsWhatWasDone would catch a run that cannot be stopped, or leaves nothing behind.
-func TestInterruptReportsWhatWasDone(t *testing.T) {
-	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer stop()
-	var stdout strings.Builder
-	status := run(ctx, []string{"-url", startFloor(t), "-key", "k", "-subscribers", "50", "-settle", "1ms", "-events", "100", "-quiet",
-		"-phases", "connect,paced,burst", "-json", "-"}, os.Getenv, &stdout, io.Discard)
-	var r Report
-	if err := json.Unmarshal([]byte(stdout.String()), &r); err != nil || status != 1 || len(r.Phases) != 2 {
-		t.Errorf("status %d, %d phases, %v; want 1 and two phases", status, len(r.Phases), err)
 	}
 }

@@ -55,7 +55,7 @@ const (
 
 func plotSVG(groups []*group) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 %d" role="img" aria-label="Latency and memory, measured with loadgen">`, panelTop+panelHeight+72)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 930 %d" role="img" aria-label="Latency and memory, measured with loadgen">`, panelTop+panelHeight+72)
 	b.WriteString(plotStyle)
 	latencyPanel(groups).draw(&b)
 	memoryPanel(groups).draw(&b)
@@ -100,7 +100,7 @@ func commonCount(groups []*group) int {
 
 func memoryPanel(groups []*group) panel {
 	ns := counts(groups)
-	p := panel{left: 536, title: "Memory of an idle subscriber, bytes, by their number"}
+	p := panel{left: 536, title: "Bytes per idle subscriber, by their number"}
 	for _, n := range ns {
 		p.ticks = append(p.ticks, number(float64(n)))
 		p.at = append(p.at, float64(n)/float64(ns[len(ns)-1]))

@@ -27,8 +27,8 @@ func TestGoroutineWire(t *testing.T) {
 }
 
 func measureTLS(t *testing.T, url string, certificate *x509.Certificate) audit {
-	args := "-key right -subscribers 40 -events 10 -rate 100 -burst 10 -posts 20 -behind 5 -settle 1ms -churn-for 200ms -wait 3s " +
-		"-churn 6000 -phases connect,paced,burst,posts,resume,churn,drop -url " + url
+	args := "-key right -subscribers 20 -publishers 4 -events 10 -rate 100 -behind 5 -settle 1ms -churn-for 200ms -wait 1s " +
+		"-churn 6000 -phases connect,paced,resume,churn,drop -url " + url
 	o, err := parseOptions(strings.Fields(args), os.Getenv, io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startFloor serves the floor for the length of a test.
+func startFloor(t *testing.T) string {
+	f, bound, err := newFloor("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f.serve(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		f.close()
+	})
+	return "http://" + bound.String()
+}
+
+// TestEveryPhaseAgainstTheFloor would catch an audit that finds fault with a faultless server, a
+// phase that ends early, and events counted other than once per subscriber.
+func TestEveryPhaseAgainstTheFloor(t *testing.T) {
+	status, r := measure(t, startFloor(t), "-subscribers", "300", "-events", "10", "-burst", "20", "-posts", "50",
+		"-posts-for", "200ms", "-churn", "6000", "-churn-for", "500ms", "-pid", pid())
+	if status != 0 || r.Total.flaws() != 0 || r.Problem != "" {
+		t.Errorf("status %d, audit %+v, problem %q; want none", status, r.Total, r.Problem)
+	}
+	want := []struct {
+		name             string
+		delivered, posts int64
+	}{{"connect", 0, 0}, {"paced", 3000, 10}, {"burst", 6000, 20}, {"posts", 15000, 50}, {"resume", 6000, 20}, {"churn", 15000, 50}, {"drop", 0, 0}}
+	for i, w := range want {
+		p := r.Phases[i]
+		if p.Name != w.name || p.Audit.Delivered != w.delivered || int64(p.Posts) != w.posts {
+			t.Errorf("phase %d: got %s, %d delivered, %d posts; want %+v", i, p.Name, p.Audit.Delivered, p.Posts, w)
+		}
+		if p.Server == nil || p.Server.ResidentBytes == 0 || p.Generator == nil {
+			t.Errorf("%s: no usage of %v or %v", p.Name, p.Server, p.Generator)
+		}
+	}
+	if churned := r.Phases[5].Reconnects; churned < 30 {
+		t.Errorf("churn: %d reconnects in half a second, want some 300 × 6000 %% / 120", churned)
+	}
+	if alone := r.Phases[7]; alone.Subscribers != 1 || alone.Posts == 0 || alone.Audit.Delivered != int64(alone.Posts) {
+		t.Errorf("posts with a witness: %d posts, audit %+v", alone.Posts, alone.Audit)
+	}
+}
+
+// TestInterruptReportsWhatWasDone would catch a run that cannot be stopped, or leaves nothing behind.
+func TestInterruptReportsWhatWasDone(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer stop()
+	var stdout strings.Builder
+	status := run(ctx, []string{"-url", startFloor(t), "-key", "k", "-subscribers", "50", "-settle", "1ms", "-events", "100", "-quiet",
+		"-phases", "connect,paced,burst", "-json", "-"}, os.Getenv, &stdout, io.Discard)
+	var r Report
+	if err := json.Unmarshal([]byte(stdout.String()), &r); err != nil || status != 1 || len(r.Phases) != 2 {
+		t.Errorf("status %d, %d phases, %v; want 1 and two phases", status, len(r.Phases), err)
+	}
+}
+
+// TestReportNames would catch a renamed member: reports are kept, compared and plotted later.
+func TestReportNames(t *testing.T) {
+	var stdout strings.Builder
+	run(t.Context(), []string{"-url", startFloor(t), "-key", "k", "-subscribers", "5", "-settle", "50ms", "-events", "2", "-quiet",
+		"-phases", "connect,paced", "-pid", pid(), "-json", "-"}, os.Getenv, &stdout, io.Discard)
+	var r struct {
+		Tool   string
+		Phases []map[string]any
+		Audit  map[string]int
+	}
+	if err := json.Unmarshal([]byte(stdout.String()), &r); err != nil || r.Tool != "loadgen" || len(r.Phases) != 2 {
+		t.Fatalf("%v in %s", err, stdout.String())
+	}
+	for _, name := range []string{"name", "subscribers", "seconds", "posts", "deliveries_per_second", "latency_ms", "answer_ms", "server", "generator", "audit"} {
+		if r.Phases[1][name] == nil {
+			t.Errorf("the paced phase has no %q", name)
+		}
+	}
+	latency, _ := r.Phases[1]["latency_ms"].(map[string]any)
+	for _, name := range []string{"p50", "p90", "p99", "p999", "max"} {
+		if _, ok := latency[name].(float64); !ok {
+			t.Errorf("latency has no %q: %v", name, latency)
+		}
+	}
+	if _, ok := r.Audit["lost"]; !ok || slices.Max([]int{r.Audit["lost"], r.Audit["repeated"]}) > 0 {
+		t.Errorf("audit %v", r.Audit)
+	}
+}
