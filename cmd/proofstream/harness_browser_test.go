@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+var browser struct {
+	once sync.Once
+	ctx  context.Context
+	err  error
+	end  []context.CancelFunc
+}
+
+// browserPath returns where a Chromium or Chrome is.
+func browserPath() (string, error) {
+	names := []string{os.Getenv("CHROME"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); name != "" && err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no Chromium or Chrome found: install one (apt-get install chromium), or set CHROME to its path")
+}
+
+// needBrowser skips a test where there is no browser; with CI=true that is a failure.
+func needBrowser(t *testing.T) {
+	t.Helper()
+	if _, err := browserPath(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+}
+
+// startBrowser starts the one browser of this run.
+func startBrowser() {
+	path, err := browserPath()
+	if err != nil {
+		browser.err = err
+		return
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.Flag("headless", "new"),
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.NoFirstRun,
+		chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.WSURLReadTimeout(time.Minute),
+	)
+	alloc, end := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, end2 := chromedp.NewContext(alloc)
+	browser.end = []context.CancelFunc{end2, end}
+	browser.ctx, browser.err = ctx, chromedp.Do(ctx)
+}
+
+func closeBrowser() {
+	for _, end := range browser.end {
+		end()
+	}
+}
+
+// tab opens an address in a fresh browser context: nothing is shared with other tests, storage included.
+// Chrome's context is returned for chromedp.Run; it ends with the test.
+func tab(t *testing.T, url string) context.Context {
+	t.Helper()
+	needBrowser(t)
+	browser.once.Do(startBrowser)
+	if browser.err != nil {
+		t.Fatalf("start the browser: %v", browser.err)
+	}
+	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
+	return opened(t, ctx, cancel, url)
+}
+
+// sibling opens an address in another tab of the same browser context.
+func sibling(t *testing.T, of context.Context, url string) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(of)
+	return opened(t, ctx, cancel, url)
+}
+
+func opened(t *testing.T, ctx context.Context, cancel context.CancelFunc, url string) context.Context {
+	t.Helper()
+	t.Cleanup(cancel)
+	name := t.Name()
+	err := chromedp.Listen(ctx, func(ev any) {
+		if thrown, ok := ev.(*runtime.EventExceptionThrown); ok {
+			fmt.Fprintf(os.Stderr, "%s: the page threw: %+v\n", name, thrown.ExceptionDetails)
+		}
+	})
+	if err == nil {
+		err = chromedp.Do(ctx, chromedp.Navigate(url))
+	}
+	if err != nil {
+		t.Fatalf("open %s: %v", url, err)
+	}
+	return ctx
+}
+
+// eval runs JavaScript in a tab and returns its value; use chromedp.Void where there is none. A promise is
+// awaited.
+func eval[T any](t testing.TB, tab context.Context, js string) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(tab, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("evaluate %s: %v", js, err)
+	}
+	return value
+}
+
+// awaitJS waits until an expression is true in a tab.
+func awaitJS(t testing.TB, tab context.Context, js string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !eval[bool](t, tab, "!!("+js+")"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not true within %v: %s", patience, js)
+		}
+	}
+}
+
+// servePage serves a page on an origin of its own, another port of the loopback, and returns its address.
+func servePage(t testing.TB, html string) (url string) {
+	t.Helper()
+	return serveFiles(t, map[string]string{"/": html})
+}
+
+// serveFiles serves several pages by path, on one origin.
+func serveFiles(t testing.TB, pages map[string]string) (url string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		html, ok := pages[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, html)
+	}))
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s.URL + "/"
+}
+
+// shop is a page with the widget's script tag; attributes go on that tag.
+func (p *program) shop(attributes string) (html string) {
+	return `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
+<title>A shop</title><body><h1>A shop</h1><script async src="` + p.url + `/assets/proof.js" ` + attributes + `></script></body></html>`
+}
