@@ -10,7 +10,7 @@ import (
 // bridge hands the embedded server's log to slog: its chatter at debug, its trouble as such.
 type bridge struct {
 	logger *slog.Logger
-	broken func() // called when the server says that it cannot store
+	broken func(error) // told when the server says that it cannot store
 
 	mu      sync.Mutex // guards trouble
 	trouble string     // newest warning or error since reset
@@ -34,8 +34,8 @@ func (b *bridge) note(level slog.Level, format string, v []any) {
 	b.mu.Lock()
 	b.trouble = text
 	b.mu.Unlock()
-	if level == slog.LevelError && b.broken != nil {
-		b.broken()
+	if level == slog.LevelError && strings.Contains(text, "JetStream") {
+		b.broken(fmt.Errorf("embedded server: %s", text))
 	}
 }
 

@@ -20,12 +20,12 @@ func prepare(dir string) error {
 	case err != nil:
 		return fmt.Errorf("create %s: %w", dir, err)
 	}
-	return probe(dir)
+	return probe(dir, 4096)
 }
 
-// probe writes, syncs and removes a file in dir.
-func probe(dir string) error {
-	err := writeSynced(filepath.Join(dir, ".probe"), make([]byte, 4096))
+// probe writes, syncs and removes a file of so many bytes in dir.
+func probe(dir string, size int) error {
+	err := writeSynced(filepath.Join(dir, ".probe"), make([]byte, size))
 	os.Remove(filepath.Join(dir, ".probe"))
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

@@ -37,11 +37,22 @@ func (h *health) worsen(why error) {
 	}
 }
 
+// explain gives trouble that lasts a newer reason.
+func (h *health) explain(why error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.trouble != nil && h.trouble != errClosed {
+		h.trouble = why
+	}
+}
+
 // mend ends trouble.
 func (h *health) mend() {
 	h.mu.Lock()
-	h.trouble = nil
-	h.mu.Unlock()
+	defer h.mu.Unlock()
+	if h.trouble != errClosed {
+		h.trouble = nil
+	}
 }
 
 func (h *health) why() error {

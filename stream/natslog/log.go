@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,13 @@ type Log struct {
 	js    jetstream.JetStream
 	chain atomic.Pointer[stream.Chain]
 	state health
+
+	keep  sync.Mutex // held while the record is written, what it tells of is changed, or the server restarted
+	noted record     // the record as last written
+	wrong []string   // what is wrong with the files, found before the server touched them
+
+	mu     sync.Mutex // guards damage
+	damage []string
 }
 
 var _ stream.Log = (*Log)(nil)
@@ -64,7 +72,10 @@ func (l *Log) startNode() (err error) {
 	if l.lock, err = lock(l.opts.Dir); err != nil {
 		return err
 	}
-	l.node = &node{opts: l.opts, bridge: &bridge{logger: l.opts.Logger}}
+	if err = l.inspect(); err != nil {
+		return err
+	}
+	l.node = &node{opts: l.opts, bridge: &bridge{logger: l.opts.Logger, broken: l.state.worsen}}
 	return l.node.start()
 }
 
@@ -93,6 +104,13 @@ func (l *Log) connect() (err error) {
 // Close ends the connection and, embedded, the server, its files complete. Appends under way end
 // with ErrUnavailable.
 func (l *Log) Close() error {
+	l.keep.Lock()
+	defer l.keep.Unlock()
+	well := l.chain.Load() != nil && l.state.why() == nil
+	l.state.worsen(errClosed)
+	if l.opts.embedded() && well {
+		well = l.note(context.Background(), 0, true) == nil
+	}
 	if l.nc != nil {
 		l.nc.Close()
 	}
@@ -102,8 +120,14 @@ func (l *Log) Close() error {
 	if l.lock == nil {
 		return nil
 	}
-	return l.lock.Close()
+	var err error
+	if well {
+		err = l.seal()
+	}
+	return errors.Join(err, l.lock.Close())
 }
+
+var errClosed = errors.New("log is closed")
 
 // Chain returns the epochs of the log, never empty.
 func (l *Log) Chain() stream.Chain { return *l.chain.Load() }
@@ -131,10 +155,4 @@ func (l *Log) Healthy() error {
 		return fmt.Errorf("no connection to the log: %s", l.nc.Status())
 	}
 	return l.state.why()
-}
-
-// Run keeps the log well until ctx ends.
-func (l *Log) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
 }

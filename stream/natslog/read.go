@@ -145,6 +145,11 @@ func (l *Log) Erase(ctx context.Context, seq uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
 	s, err := l.js.Stream(ctx, l.opts.Stream)
+	if err == nil && l.opts.embedded() {
+		l.keep.Lock()
+		defer l.keep.Unlock()
+		err = l.note(ctx, 1, true)
+	}
 	if err == nil {
 		err = s.SecureDeleteMsg(ctx, seq)
 	}

@@ -52,23 +52,6 @@ func differences(have, want jetstream.StreamConfig) []string {
 	return d
 }
 
-// openOwn opens or creates the stream of the embedded server, with today's settings and a new epoch.
-func (l *Log) openOwn(ctx context.Context) error {
-	s, err := l.js.Stream(ctx, l.opts.Stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return l.create(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	info := s.CachedInfo()
-	chain, err := readChain(info.Config.Metadata)
-	if err != nil {
-		return err
-	}
-	return l.update(ctx, info.Config, chain.Open(newEpoch(), info.State.LastSeq, keepEpochs))
-}
-
 // create makes the stream with its first epoch.
 func (l *Log) create(ctx context.Context) error {
 	chain := stream.Chain{{Name: newEpoch(), First: 1}}

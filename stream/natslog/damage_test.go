@@ -1,0 +1,213 @@
+package natslog
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"proofstream/stream"
+)
+
+// fill appends n events to each of some sites, without waiting for each.
+func fill(t testing.TB, l *Log, n, sites int) {
+	t.Helper()
+	for i := range n * sites {
+		if _, err := l.js.PublishAsync(fmt.Sprintf("proofstream.s%d.signup", i%sites), payload); err != nil {
+			t.Fatal(err)
+		}
+		if i%1000 == 999 {
+			<-l.js.PublishAsyncComplete()
+		}
+	}
+	<-l.js.PublishAsyncComplete()
+}
+
+func flip(t *testing.T, path string, at int64) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if info, _ := f.Stat(); at < 0 {
+		at += info.Size()
+	}
+	b := make([]byte, 1)
+	if _, err := f.ReadAt(b, at); err != nil {
+		t.Fatal(err)
+	}
+	b[0] ^= 4
+	if _, err := f.WriteAt(b, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func cut(t *testing.T, path string, by int64) {
+	info, err := os.Stat(path)
+	if err == nil {
+		err = os.Truncate(path, info.Size()-by)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t *testing.T, paths ...string) {
+	for _, p := range paths {
+		if err := os.RemoveAll(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// damages are done to a log of 55,000 events in three blocks.
+var damages = []struct {
+	name   string
+	do     func(t *testing.T, msgs string)
+	killed bool // also seen when the process was killed, and so left no sums of its files
+}{
+	{"the tail is cut within a record", func(t *testing.T, m string) { cut(t, m+"/3.blk", 1000) }, true},
+	{"a bit of the middle is flipped", func(t *testing.T, m string) { flip(t, m+"/2.blk", 1000050) }, true},
+	{"a bit of the newest event is flipped", func(t *testing.T, m string) { flip(t, m+"/3.blk", -50) }, true},
+	{"the middle block is cut", func(t *testing.T, m string) { cut(t, m+"/2.blk", 1000000) }, true},
+	{"the first block is missing", func(t *testing.T, m string) { remove(t, m+"/1.blk") }, true},
+	{"the middle block is missing", func(t *testing.T, m string) { remove(t, m+"/2.blk") }, true},
+	{"the last block is missing", func(t *testing.T, m string) { remove(t, m+"/3.blk") }, true},
+	{"every block is missing", func(t *testing.T, m string) { remove(t, m+"/1.blk", m+"/2.blk", m+"/3.blk") }, true},
+	{"everything is missing", func(t *testing.T, m string) { remove(t, filepath.Join(m, "../../../..")) }, true},
+	{"the index is missing", func(t *testing.T, m string) { remove(t, m+"/index.db") }, false},
+	{"a bit of the index is flipped", func(t *testing.T, m string) { flip(t, m+"/index.db", 40) }, false},
+}
+
+// TestDamageIsToldAndOldCursorsFindAGap would catch a log that comes back with less than it had and
+// says nothing, calls an old cursor complete, or serves something that was never appended.
+func TestDamageIsToldAndOldCursorsFindAGap(t *testing.T) {
+	whole, killed := damagedFrom(t)
+	for _, d := range damages {
+		t.Run(d.name, func(t *testing.T) {
+			checkDamage(t, whole, d.do)
+			if d.killed {
+				checkDamage(t, killed, d.do)
+			}
+		})
+	}
+}
+
+// damagedFrom returns two logs to damage copies of: one closed in good order, one as a killed
+// process leaves it.
+func damagedFrom(t *testing.T) (whole, killed string) {
+	whole, killed = t.TempDir(), t.TempDir()
+	l := opened(t, Options{Dir: whole, Fsync: time.Minute, Retain: 1e6})
+	fill(t, l, 55000, 1)
+	if err := l.tend(t.Context(), false); err != nil { // as Run does each second
+		t.Fatal(err)
+	}
+	copyDir(t, whole, killed)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return whole, killed
+}
+
+func copyDir(t *testing.T, from, to string) {
+	if out, err := exec.Command("cp", "-r", from+"/.", to).CombinedOutput(); err != nil {
+		t.Fatalf("copy: %s", out)
+	}
+}
+
+func checkDamage(t *testing.T, from string, damage func(*testing.T, string)) {
+	dir := t.TempDir()
+	copyDir(t, from, dir)
+	old := readRecord(dir)
+	damage(t, filepath.Join(dir, "jetstream/$G/streams/proofstream/msgs"))
+	l := opened(t, Options{Dir: dir, Fsync: time.Minute, Retain: 1e6})
+	if len(l.Damage()) == 0 {
+		t.Errorf("nothing told")
+	}
+	state, err := l.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, seq := range []uint64{1, 100, 27000, 54000, 55000} {
+		if why := l.Chain().Locate(old.Chain.ID(seq), state.Last); why != stream.Foreign {
+			t.Errorf("cursor at %d is %q, want %q", seq, why, stream.Foreign)
+		}
+	}
+	seq, _, err := l.Append(t.Context(), stream.Draft{Site: "s0", Data: payload})
+	if err != nil {
+		t.Fatalf("append afterwards: %v", err)
+	}
+	checkOrder(t, l, seq)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = opened(t, Options{Dir: dir, Fsync: time.Minute, Retain: 1e6})
+	if d := l.Damage(); len(d) > 0 {
+		t.Errorf("told again at the next start: %v", d)
+	}
+}
+
+// checkOrder reads the log up to seq in both ways: no event altered, none out of order, and no end
+// before the end.
+func checkOrder(t *testing.T, l *Log, seq uint64) {
+	last := uint64(0)
+	for e, err := range l.Follow(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Seq <= last || !bytes.Equal(e.Data, payload) {
+			t.Errorf("followed %d after %d: %.40q", e.Seq, last, e.Data)
+		}
+		if last = e.Seq; last == seq {
+			break
+		}
+	}
+	events, err := l.Read(t.Context(), "s0", seq-min(seq, 3000), 5000)
+	if err != nil || len(events) == 0 || events[len(events)-1].Seq != seq {
+		t.Fatalf("read %d events near the end, %v", len(events), err)
+	}
+	if !slices.IsSortedFunc(events, func(a, b stream.Event) int { return int(a.Seq) - int(b.Seq) }) {
+		t.Errorf("read out of order")
+	}
+}
+
+// TestTornDescriptionCostsNothing would catch a log that is lost, or whose cursors are, because a
+// process was killed between the two files in which the server describes a stream.
+func TestTornDescriptionCostsNothing(t *testing.T) {
+	for _, damage := range []func(*testing.T, string){
+		func(t *testing.T, dir string) { remove(t, dir+"/meta.sum") },
+		func(t *testing.T, dir string) { remove(t, dir+"/meta.inf") },
+		func(t *testing.T, dir string) { flip(t, dir+"/meta.inf", 60) },
+	} {
+		dir := t.TempDir()
+		l := opened(t, Options{Dir: dir})
+		var ids []stream.ID
+		for range 10 {
+			seq, _, err := l.Append(t.Context(), stream.Draft{Site: "s0", Data: payload, Key: fmt.Sprint(len(ids))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, l.Chain().ID(seq))
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		damage(t, dir+"/jetstream/$G/streams/proofstream")
+		l = opened(t, Options{Dir: dir})
+		if d := l.Damage(); len(d) > 0 {
+			t.Errorf("called damage: %v", d)
+		}
+		for _, id := range ids {
+			if why := l.Chain().Locate(id, 10); why != "" || l.Chain().ID(id.Seq) != id {
+				t.Errorf("cursor %v is %q, its event now %v", id, why, l.Chain().ID(id.Seq))
+			}
+		}
+		if seq, duplicate, err := l.Append(t.Context(), stream.Draft{Site: "s0", Data: payload, Key: "3"}); seq != ids[3].Seq || !duplicate {
+			t.Errorf("key again: %d, %v, %v", seq, duplicate, err)
+		}
+	}
+}
