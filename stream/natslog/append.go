@@ -2,13 +2,13 @@ package natslog
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"proofstream/stream"
 )
@@ -49,7 +49,7 @@ func (l *Log) message(d stream.Draft) (*nats.Msg, error) {
 	case d.Key != "":
 		msg.Header = nats.Header{jetstream.MsgIDHeader: {d.Site + "/" + d.Key + "."}}
 	case !l.opts.embedded():
-		msg.Header = nats.Header{jetstream.MsgIDHeader: {nuid.Next()}}
+		msg.Header = nats.Header{jetstream.MsgIDHeader: {rand.Text()}}
 	}
 	return msg, nil
 }
