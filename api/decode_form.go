@@ -38,7 +38,7 @@ func (in *reading) form(body string) error {
 
 // multipart reads multipart/form-data (RFC 7578) without files.
 func (in *reading) multipart(body []byte, boundary string) error {
-	if boundary == "" || len(boundary) > 70 {
+	if boundary == "" {
 		return malformed("The Content-Type has no usable boundary: let your HTTP client write it")
 	}
 	if len(body) == 0 {

@@ -194,6 +194,27 @@ func TestDecodeSignupRefusesCodedBodies(t *testing.T) {
 	}
 }
 
+func TestDecodeSignupRefusesTwoMediaTypes(t *testing.T) {
+	r := posting(mediaJSON, strings.NewReader(`{}`))
+	r.Header.Add("Content-Type", mediaForm)
+	_, err := decodeSignup(r)
+	var got *Problem
+	if !errors.As(err, &got) || got.Status != http.StatusUnsupportedMediaType {
+		t.Errorf("got %v; want 415", err)
+	}
+}
+
+func TestDecodeSignupBelievesALengthBeyondTheLimit(t *testing.T) {
+	body := &counter{}
+	r := posting(mediaJSON, body)
+	r.ContentLength = maxBody + 1
+	_, err := decodeSignup(r)
+	var got *Problem
+	if !errors.As(err, &got) || got.Status != http.StatusRequestEntityTooLarge || body.n != 0 {
+		t.Errorf("got %v after %d bytes; want 413 before the first", err, body.n)
+	}
+}
+
 func TestDecodeSignupStopsReadingAtTheLimit(t *testing.T) {
 	endless := &counter{}
 	_, err := decodeSignup(posting(mediaForm, endless))

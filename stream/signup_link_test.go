@@ -156,6 +156,26 @@ func TestLinkIsRefused(t *testing.T) {
 	}
 }
 
+func TestLinkRuleSaysWhatToDo(t *testing.T) {
+	tests := []struct{ name, link, rule string }{
+		{"another scheme", "http://a.example", "must be an https:// URL, or a path that begins with one /"},
+		{"a second slash", "//a.example", "must begin with one / and then a name: write https:// before a host"},
+		{"a user", "https://a@b.example", "must not contain user info: remove what stands before the @"},
+		{"no host", "https:///a", "must have the name or address of a host after https://, in letters, digits, dots and hyphens"},
+		{"a wrong port", "https://a.example:x", "must have a port from 1 to 65535, or none and no colon"},
+		{"a quote", `/"`, `must not contain ": write %22`},
+		{"a letter beyond ASCII", "/é", "must be printable ASCII without white space: percent-encode the rest (and write a host in its xn-- form)"},
+		{"too many bytes", "/" + strings.Repeat("a", 2048), "must be at most 2048 bytes: shorten it, it has 2049"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, got := checkLink(tt.link); got != tt.rule {
+				t.Errorf("got  %s\nwant %s", got, tt.rule)
+			}
+		})
+	}
+}
+
 func TestOnlyAnImageHasADefault(t *testing.T) {
 	if s, err := NewSignup(Fields{"img_path": "default"}); err != nil || s.ImgPath != "default" {
 		t.Errorf("img_path: got %+v, %v; want default", s, err)

@@ -93,8 +93,8 @@ func TestData(t *testing.T) {
 			`{"img_path":"/a","offer_name":"Spring Sale","user_name":"Ada","place":"London","url":"/b","at":"2026-11-21T20:02:14.501Z"}`,
 		}, {
 			"what a line or a string could end on is escaped, markup is not",
-			Signup{UserName: "\"\\\u2028\u2029\n", OfferName: "<b>&'", ImgPath: "default"},
-			`{"img_path":"default","offer_name":"<b>&'","user_name":"\"\\\u2028\u2029\u000a","at":"2026-11-21T20:02:14.501Z"}`,
+			Signup{UserName: "\"\\\u2028\u2029\n\x1f", OfferName: "<b>&'", ImgPath: "default"},
+			`{"img_path":"default","offer_name":"<b>&'","user_name":"\"\\\u2028\u2029\u000a\u001f","at":"2026-11-21T20:02:14.501Z"}`,
 		},
 	}
 	for _, tt := range tests {
