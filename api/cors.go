@@ -19,11 +19,12 @@ func (s *Server) withCORS(next http.Handler) http.Handler {
 		},
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
 		AllowedHeaders: []string{"Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", "Last-Event-ID", "Cache-Control", "Accept"},
-		ExposedHeaders: []string{"Retry-After"},
+		ExposedHeaders: []string{"Retry-After", requestHeader},
 		MaxAge:         600, // seconds
 	}).Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/assets/") {
+			w.Header().Set("Vary", "Origin")
 			next.ServeHTTP(w, r) // allowed to all pages alike, see assets.go
 			return
 		}

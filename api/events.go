@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -29,9 +30,7 @@ func (s *Server) getEvents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	sub, welcome, err := s.o.Registry.Join(r.Context(), stream.Request{
-		Site: site.Name, Position: positionOf(r), Recent: recent,
-	})
+	sub, welcome, leave, err := s.join(r, stream.Request{Site: site.Name, Position: positionOf(r), Recent: recent})
 	switch {
 	case errors.Is(err, stream.ErrDraining):
 		return s.turnAway(c, s.comeBack())
@@ -40,8 +39,37 @@ func (s *Server) getEvents(c echo.Context) error {
 	}
 	retry := between(s.o.Retry*7/10, s.o.Retry*13/10)
 	opening := stream.ReadyFrame(welcome.Position, welcome.Replay, welcome.Reason, time.Now(), retry)
-	s.o.Logger.Debug("stream opened", "site", site.Name, "replay", welcome.Replay, "reason", welcome.Reason)
-	return s.stream(c, sub, opening)
+	return s.stream(c, sub, opening, s.followed(c, site.Name, welcome, leave))
+}
+
+// join lets a subscriber in where there is room for one more, of all and of its address. The
+// caller must call leave in the end, if there is no error.
+func (s *Server) join(r *http.Request, q stream.Request) (sub *stream.Subscription, w stream.Welcome, leave func(), err error) {
+	if s.draining.Load() {
+		return nil, w, nil, stream.ErrDraining
+	}
+	if leave = s.crowd.enter(proxies(s.o.TrustedProxies), r); leave == nil {
+		s.metrics.crowded.Add(1)
+		return nil, w, nil, stream.ErrFull
+	}
+	if sub, w, err = s.o.Registry.Join(r.Context(), q); err != nil {
+		leave()
+	}
+	return sub, w, leave, err
+}
+
+// followed tells of a stream in the log where that is asked for, now and when the function
+// returned is called at its end. What it needs for that no other stream has to carry.
+func (s *Server) followed(c echo.Context, site string, w stream.Welcome, leave func()) (ended func(stream.Ending)) {
+	if !s.o.Logger.Enabled(c.Request().Context(), slog.LevelDebug) {
+		return func(stream.Ending) { leave() }
+	}
+	begun, logger := time.Now(), s.o.Logger.With("site", site, "request", requestID(c))
+	logger.Debug("stream opened", "replay", w.Replay, "reason", w.Reason)
+	return func(why stream.Ending) {
+		leave()
+		logger.Debug("stream ended", "reason", string(why), "duration", time.Since(begun))
+	}
 }
 
 // positionOf returns the last id that a subscriber saw, empty when it names none. The header wins:
@@ -61,7 +89,7 @@ func positionOf(r *http.Request) string {
 
 // stream writes a subscription to its connection until either ends: on a goroutine of its own
 // where the connection can be taken over, else here.
-func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte) error {
+func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte, ended func(stream.Ending)) error {
 	setStreamHeaders(c.Response().Header())
 	if t := s.takeOver(c); t != nil {
 		s.streams.Add(1)
@@ -69,7 +97,7 @@ func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte
 			defer s.streams.Done()
 			t.owner = sub
 			s.hangups.watch(t)
-			s.write(t, sub, opening)
+			ended(s.write(t, sub, opening))
 			s.hangups.forget(t)
 			t.conn.Close()
 		}()
@@ -78,12 +106,12 @@ func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte
 	f := newFlushed(c)
 	stop := f.onGone(func() { sub.End(stream.Gone) })
 	defer stop()
-	s.write(f, sub, opening)
+	ended(s.write(f, sub, opening))
 	panic(http.ErrAbortHandler) // ends the stream as incomplete, so that the client comes back
 }
 
-// write is the life of a stream.
-func (s *Server) write(w wire, sub *stream.Subscription, opening []byte) {
+// write is the life of a stream. It returns why that ended.
+func (s *Server) write(w wire, sub *stream.Subscription, opening []byte) stream.Ending {
 	err := w.send(opening)
 	for err == nil {
 		var batch stream.Batch
@@ -97,7 +125,9 @@ func (s *Server) write(w wire, sub *stream.Subscription, opening []byte) {
 	if errors.Is(err, stream.Drained) {
 		_ = w.send(stream.BusyFrame(s.comeBack())) // who has left need not be told
 	}
-	sub.Close(endingOf(err))
+	why := endingOf(err)
+	sub.Close(why)
+	return why
 }
 
 // turnAway answers with a stream that holds only the request to come back later.

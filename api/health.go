@@ -11,14 +11,22 @@ func (s *Server) getLive(c echo.Context) error { return word(c, http.StatusOK, "
 
 // getReady answers 200 when posts and new streams are welcome here.
 func (s *Server) getReady(c echo.Context) error {
-	switch err := s.o.Log.Healthy(); {
-	case s.draining.Load():
-		return word(c, http.StatusServiceUnavailable, "draining")
-	case err != nil:
-		s.o.Logger.Debug("not ready", "error", err)
-		return word(c, http.StatusServiceUnavailable, "unavailable")
+	if why := s.notReady(); why != "" {
+		return word(c, http.StatusServiceUnavailable, why)
 	}
 	return word(c, http.StatusOK, "ready")
+}
+
+// notReady says in one word why posts and new streams are not welcome, and nothing when they are.
+func (s *Server) notReady() string {
+	if s.draining.Load() {
+		return "draining"
+	}
+	if err := s.o.Log.Healthy(); err != nil {
+		s.o.Logger.Debug("not ready", "error", err)
+		return "unavailable"
+	}
+	return ""
 }
 
 func word(c echo.Context, status int, word string) error {

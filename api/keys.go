@@ -5,37 +5,48 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
+
+	"golang.org/x/time/rate"
 )
 
 // keyring knows who may post for which site. It holds digests, not keys.
-type keyring struct {
-	digests [][sha256.Size]byte
-	sites   []string // by digest
+type keyring []holder
+
+// holder is who has one key.
+type holder struct {
+	digest [sha256.Size]byte
+	site   string
+	limit  *rate.Limiter // of its signups; nil for none
 }
 
-func newKeyring(sites []Site) keyring {
+// newKeyring takes in the keys of all sites, each with its own limit of signups per second and
+// twice that at once; 0 is no limit.
+func newKeyring(sites []Site, perSecond int) keyring {
 	var k keyring
 	for _, site := range sites {
 		for _, key := range site.Keys {
-			k.digests = append(k.digests, sha256.Sum256([]byte(key)))
-			k.sites = append(k.sites, site.Name)
+			h := holder{digest: sha256.Sum256([]byte(key)), site: site.Name}
+			if perSecond > 0 {
+				h.limit = rate.NewLimiter(rate.Limit(perSecond), 2*perSecond)
+			}
+			k = append(k, h)
 		}
 	}
 	return k
 }
 
-// site returns the site that a key posts for. It compares with every key, in constant time each,
-// so that the time it takes tells nothing of how near a wrong key was.
-func (k keyring) site(key string) (name string, ok bool) {
+// holder returns who has a key, or nil. It compares with every key, in constant time each, so that
+// the time it takes tells nothing of how near a wrong key was.
+func (k keyring) holder(key string) *holder {
 	digest := sha256.Sum256([]byte(key))
 	found := -1
-	for i := range k.digests {
-		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(digest[:], k.digests[i][:]), i, found)
+	for i := range k {
+		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(digest[:], k[i].digest[:]), i, found)
 	}
 	if found < 0 || key == "" {
-		return "", false
+		return nil
 	}
-	return k.sites[found], true
+	return &k[found]
 }
 
 // keyOf returns the key that a request presents: its Authorization header wins, then X-API-Key,

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,8 @@ type Site struct {
 	OriginsVariable string
 }
 
-// Options configure a Server. Sites, Log, Registry, Poster and Assets are required.
+// Options configure a Server. Sites, Log, Registry, Poster and Assets are required. New wraps the
+// Poster's log, to measure it.
 type Options struct {
 	Sites    []Site
 	Log      stream.Log
@@ -43,6 +45,22 @@ type Options struct {
 	Grace time.Duration
 	// PostTimeout bounds how long a post waits for the log. Default 10 s.
 	PostTimeout time.Duration
+	// Patience is how long the body of a request may take to come, and an answer that is no stream
+	// to be taken. Default 25 s.
+	Patience time.Duration
+	// MaxSubscribers is the registry's, for metrics.
+	MaxSubscribers int
+	// MaxSubscribersPerAddress is how many streams one address may hold. Default 0, without limit.
+	MaxSubscribersPerAddress int
+	// RateLimit is how many signups a second each key may post, twice that at once. Default 0,
+	// without limit.
+	RateLimit int
+	// TrustedProxies are the networks whose X-Forwarded-For is believed. Default none.
+	TrustedProxies []netip.Prefix
+	// HSTS tells browsers to come back by HTTPS only: set it where TLS is on.
+	HSTS bool
+	// Build says which program this is, for metrics.
+	Build Build
 	// Flush keeps streams on net/http's connections, as HTTP/2 does anyway, instead of taking them over.
 	Flush bool
 	// Logger defaults to none.
@@ -57,6 +75,9 @@ type Server struct {
 	keys     keyring
 	sites    map[string]*Site
 	hangups  *hangups
+	metrics  *metrics
+	guesses  guesses
+	crowd    crowd
 	refused  refusals
 	draining atomic.Bool
 	streams  sync.WaitGroup // connections taken over
@@ -73,13 +94,19 @@ func New(o Options) (*Server, error) {
 	if o.PostTimeout == 0 {
 		o.PostTimeout = 10 * time.Second
 	}
+	if o.Patience == 0 {
+		o.Patience = 25 * time.Second
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, keys: newKeyring(o.Sites), sites: make(map[string]*Site)}
+	s := &Server{o: o, keys: newKeyring(o.Sites, o.RateLimit), sites: make(map[string]*Site)}
+	s.crowd.most = o.MaxSubscribersPerAddress
 	for i := range o.Sites {
 		s.sites[o.Sites[i].Name] = &o.Sites[i]
 	}
+	s.metrics = newMetrics(s)
+	o.Poster.Log = timedLog{o.Poster.Log, s.metrics.append}
 	var err error
 	if s.hangups, err = newHangups(); err != nil {
 		return nil, err
@@ -88,15 +115,16 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.handler = s.withCORS(s.routes(files))
+	s.handler = s.withGuard(s.withCORS(s.routes(files)))
 	return s, nil
 }
 
 func (s *Server) routes(files *assetFiles) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
-	e.POST("/signup", s.postSignup)
-	e.DELETE("/signup/:id", s.deleteSignup)
+	e.Use(s.recovered)
+	e.POST("/signup", s.judged(s.postSignup))
+	e.DELETE("/signup/:id", s.judged(s.deleteSignup))
 	e.GET("/events", s.getEvents)
 	e.GET("/recent", s.getRecent)
 	e.GET("/stats", s.getStats)
@@ -123,7 +151,12 @@ func (s *Server) HTTP() *http.Server {
 		ReadHeaderTimeout: 8 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{ // a connection whose other end has vanished is noticed by these
+			SendPingTimeout:  20 * time.Second,
+			PingTimeout:      20 * time.Second,
+			WriteByteTimeout: slowMost,
+		},
+		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -155,7 +188,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	}
 	p := problemOf(echoProblem(err))
 	if p.Status >= 500 {
-		s.o.Logger.Warn("request not served", "path", c.Path(), "status", p.Status, "error", err)
+		s.o.Logger.Warn("request not served", "request", requestID(c), "path", c.Path(), "status", p.Status, "error", err)
 	}
 	writeProblem(c.Response(), c.Request(), p)
 }

@@ -17,16 +17,21 @@ type posted struct {
 }
 
 // postSignup stores a signup. A request that cannot be read is refused first, whoever sends it;
-// then comes the key, then what the signup says.
-func (s *Server) postSignup(c echo.Context) error {
+// then comes the key, then how many it posts, then what the signup says.
+func (s *Server) postSignup(c echo.Context, v *verdict) error {
 	r := c.Request()
 	body, err := decodeSignup(r)
 	if err != nil {
 		return err
 	}
-	site, ok := s.keys.site(keyOf(r, body.key))
-	if !ok {
-		return badKey()
+	bodyRead(c)
+	holder, err := s.authorize(r, body.key)
+	if err != nil {
+		return err
+	}
+	v.site = holder.site
+	if err := holder.pace(); err != nil {
+		return err
 	}
 	signup, err := stream.NewSignup(body.fields)
 	if err != nil {
@@ -38,9 +43,13 @@ func (s *Server) postSignup(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.PostTimeout)
 	defer cancel()
-	id, duplicate, err := s.o.Poster.Post(ctx, site, signup, key)
+	id, duplicate, err := s.o.Poster.Post(ctx, holder.site, signup, key)
 	if err != nil {
 		return err
+	}
+	v.id, v.outcome = id, "stored"
+	if duplicate {
+		v.outcome = "duplicate"
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if !wantsJSON(r) {
@@ -50,21 +59,23 @@ func (s *Server) postSignup(c echo.Context) error {
 }
 
 // deleteSignup erases a signup and withdraws it from every open page.
-func (s *Server) deleteSignup(c echo.Context) error {
+func (s *Server) deleteSignup(c echo.Context, v *verdict) error {
 	r := c.Request()
-	site, ok := s.keys.site(keyOf(r, ""))
-	if !ok {
-		return badKey()
+	holder, err := s.authorize(r, "")
+	if err != nil {
+		return err
 	}
+	v.site = holder.site
 	id, err := stream.ParseID(c.Param("id"))
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.PostTimeout)
 	defer cancel()
-	if err := s.o.Poster.Retract(ctx, site, id); err != nil {
+	if err := s.o.Poster.Retract(ctx, holder.site, id); err != nil {
 		return err
 	}
+	v.id, v.outcome = id, "retracted"
 	return c.NoContent(http.StatusNoContent)
 }
 

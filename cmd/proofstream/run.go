@@ -28,6 +28,8 @@ func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net
 		return err
 	}
 	logger := newLogger(cfg, stderr)
+	build := thisBuild()
+	logger.Info("starting", "version", build.Version, "revision", build.Revision)
 	logger.Debug("configuration", "config", cfg)
 	log, err := openLog(ctx, cfg, logger)
 	if err != nil {
@@ -76,6 +78,7 @@ type service struct {
 	registry *stream.Registry
 	face     *api.Server
 	http     *http.Server
+	link     transport
 }
 
 func newService(cfg Config, log *natslog.Log, logger *slog.Logger) (*service, error) {
@@ -98,11 +101,19 @@ func newService(cfg Config, log *natslog.Log, logger *slog.Logger) (*service, er
 		Retry:    cfg.Retry,
 		Grace:    cfg.ShutdownGrace,
 		Logger:   logger,
+
+		MaxSubscribers:           cfg.MaxSubscribers,
+		MaxSubscribersPerAddress: cfg.MaxSubscribersPerAddress,
+		RateLimit:                cfg.RateLimit,
+		TrustedProxies:           cfg.TrustedProxies,
+		HSTS:                     cfg.secure(),
+		Build:                    thisBuild(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &service{cfg: cfg, logger: logger, log: log, registry: registry, face: face, http: face.HTTP()}, nil
+	return &service{cfg: cfg, logger: logger, log: log, registry: registry, face: face, http: face.HTTP(),
+		link: newTransport(cfg, logger)}, nil
 }
 
 func sitesOf(cfg Config) ([]api.Site, error) {
@@ -124,6 +135,10 @@ func sitesOf(cfg Config) ([]api.Site, error) {
 // run starts every long-lived goroutine and waits for the first of them to stop, or for ctx. Then
 // it stops the rest: streams first, the log last.
 func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr)) error {
+	ops, err := openOps(s.cfg.MetricsAddr)
+	if err != nil {
+		return err
+	}
 	work, stop := context.WithCancel(context.Background())
 	defer stop()
 	g, work := errgroup.WithContext(work)
@@ -132,13 +147,15 @@ func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr
 	g.Go(func() error { return s.log.Run(work) })
 	g.Go(func() error { return s.face.Run(work) })
 	g.Go(func() error { return s.registry.Beat(work, s.cfg.Heartbeat) })
+	g.Go(func() error { return ops.serve(work, s.face.Ops()) })
+	g.Go(func() error { return s.link.servePlain(work, s.cfg.Addr, s.logger) })
 	g.Go(func() error {
 		select {
 		case <-primed:
 		case <-work.Done():
 			return work.Err()
 		}
-		l, err := listen(s.cfg.Addr)
+		l, err := listen("PROOF_ADDR", s.cfg.Addr)
 		if err != nil {
 			return err
 		}
@@ -146,7 +163,7 @@ func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr
 		if ready != nil {
 			ready(l.Addr())
 		}
-		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.link.serve(s.http, l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil // shutdown goes on with the rest
@@ -155,7 +172,7 @@ func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr
 	case <-ctx.Done():
 	case <-work.Done():
 	}
-	err := s.shutdown()
+	err = s.shutdown()
 	stop()
 	return errors.Join(ended(g.Wait()), err)
 }
@@ -189,16 +206,16 @@ func ended(err error) error {
 	return err
 }
 
-// listen opens the address, or says what to do when it cannot.
-func listen(addr string) (net.Listener, error) {
+// listen opens the address that a variable names, or says what to do when it cannot.
+func listen(variable, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is taken by another program: end that one, or set PROOF_ADDR to a free address", addr)
+		return nil, fmt.Errorf("%s is taken by another program: end that one, or set %s to a free address", addr, variable)
 	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("not allowed to listen on %s: set PROOF_ADDR to a port above 1023, or grant CAP_NET_BIND_SERVICE", addr)
+		return nil, fmt.Errorf("not allowed to listen on %s: set %s to a port above 1023, or grant CAP_NET_BIND_SERVICE", addr, variable)
 	case err != nil:
-		return nil, fmt.Errorf("listen on PROOF_ADDR %s: %w", addr, err)
+		return nil, fmt.Errorf("listen on %s %s: %w", variable, addr, err)
 	}
 	return l, nil
 }
@@ -206,9 +223,13 @@ func listen(addr string) (net.Listener, error) {
 // announce tells that the service is up. With a key made up for this run it also gives a line to
 // paste, and the address of a demo page that knows the key: the fragment of an address is never sent.
 func (s *service) announce(w io.Writer, addr net.Addr) {
-	base := "http://" + addr.String()
+	scheme := "http"
+	if s.cfg.secure() {
+		scheme = "https"
+	}
+	base := scheme + "://" + addr.String()
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-		base = fmt.Sprintf("http://localhost:%d", tcp.Port)
+		base = fmt.Sprintf("%s://localhost:%d", scheme, tcp.Port)
 	}
 	s.logger.Info("serving", "url", base, "max_subscribers", s.cfg.MaxSubscribers, "retain", s.cfg.Retain)
 	if key := s.cfg.GeneratedKey; key != "" {
@@ -224,4 +245,3 @@ Post a signup:
 `, key, base, key, key, base)
 	}
 }
-

@@ -1,0 +1,169 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/http/pprof"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"proofstream/stream"
+)
+
+// Build says which program this is, for metrics.
+type Build struct {
+	Version  string // such as v1.2.3
+	Revision string // of the source, where known
+}
+
+// metrics are the service's numbers. What the registry and the log count is read from their
+// snapshots when somebody asks; only what HTTP alone knows is counted here. Labels are bounded:
+// sites are those configured or in the log, all other values are written in this package or in
+// stream.
+type metrics struct {
+	server  *Server
+	all     *prometheus.Registry
+	signups *prometheus.CounterVec
+	append  prometheus.Histogram
+	crowded atomic.Uint64 // streams turned away because their address had its share
+}
+
+// noSite stands for the site of a post that was refused before its key was known to be good. No
+// site can have this name.
+const noSite = "_unknown"
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{
+		server: s,
+		all:    prometheus.NewRegistry(),
+		signups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "proofstream_signups_total", Help: "Requests to post or retract a signup, by how they were answered.",
+		}, []string{"site", "outcome"}),
+		append: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "proofstream_log_append_seconds", Help: "Time until the log acknowledged an event, or did not.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+	}
+	for _, outcome := range outcomes { // a rate needs a zero to begin from
+		for name := range s.sites {
+			m.signups.WithLabelValues(name, outcome)
+		}
+		m.signups.WithLabelValues(noSite, outcome)
+	}
+	m.all.MustRegister(m, m.signups, m.append, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(s.o.Build))
+	return m
+}
+
+func buildInfo(b Build) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "proofstream_build_info", Help: "Always 1; the labels say which program this is.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "go": runtime.Version()},
+	})
+	g.Set(1)
+	return g
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("proofstream_"+name, help, labels, nil)
+}
+
+var (
+	descSubscribers = desc("subscribers", "Open streams.", "site")
+	descLimit       = desc("subscribers_limit", "Streams beyond which newcomers are asked to come back later.")
+	descKept        = desc("events_kept", "Signups kept in the log.", "site")
+	descEnded       = desc("streams_ended_total", "Streams that ended, or were never let in, by reason.", "reason")
+	descResumes     = desc("resumes_total", "Streams opened, by what became of the position that they gave.", "result")
+	descFrames      = desc("frames_sent_total", "Frames written to subscribers, heartbeats included.")
+	descBytes       = desc("bytes_sent_total", "Bytes of those frames.")
+	descArrears     = desc("arrears_total", "Times that a full channel made a subscriber catch up from memory or the log.")
+	descPages       = desc("log_pages_read_total", "Pages of the log that subscribers read to catch up.")
+	descOvertaken   = desc("log_overtaken_total", "Times that the retention removed events before they were handed out.")
+	descLag         = desc("log_lag_events", "Events in the log that have not been handed out yet.")
+	descDamage      = desc("log_damage_total", "Times that the log's files were found damaged since this process began.")
+	descReady       = desc("ready", "1 when posts and new streams are welcome, as /ready tells.")
+
+	descriptions = []*prometheus.Desc{descSubscribers, descLimit, descKept, descEnded, descResumes, descFrames, descBytes,
+		descArrears, descPages, descOvertaken, descLag, descDamage, descReady}
+)
+
+// Describe is part of prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range descriptions {
+		ch <- d
+	}
+}
+
+// Collect is part of prometheus.Collector: it takes one snapshot.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
+	st := m.server.o.Registry.Stats()
+	for name := range m.server.sites { // those that nobody has visited yet, too
+		st.Subscribers[name] += 0
+		st.Kept[name] += 0
+	}
+	for site, n := range st.Subscribers {
+		gauge(descSubscribers, float64(n), site)
+	}
+	for site, n := range st.Kept {
+		gauge(descKept, float64(n), site)
+	}
+	st.Ended[string(stream.Full)] += m.crowded.Load()
+	for reason, n := range st.Ended {
+		counter(descEnded, n, reason)
+	}
+	for result, n := range st.Begun {
+		counter(descResumes, n, result)
+	}
+	counter(descFrames, st.Frames)
+	counter(descBytes, st.Bytes)
+	counter(descArrears, st.Arrears)
+	counter(descPages, st.Pages)
+	counter(descOvertaken, st.Overtaken)
+	gauge(descLag, float64(st.Lag))
+	gauge(descLimit, float64(m.server.o.MaxSubscribers))
+	if log, ok := m.server.o.Log.(interface{ Damaged() uint64 }); ok {
+		counter(descDamage, log.Damaged())
+	}
+	ready := 0.0
+	if m.server.notReady() == "" {
+		ready = 1
+	}
+	gauge(descReady, ready)
+}
+
+// Ops answers operators: /metrics in Prometheus' text format, and /debug/pprof/. It belongs on an
+// address that strangers cannot reach.
+func (s *Server) Ops() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.all, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// timedLog measures how long appends take.
+type timedLog struct {
+	stream.Log
+	seconds prometheus.Observer
+}
+
+func (l timedLog) Append(ctx context.Context, d stream.Draft) (uint64, bool, error) {
+	begun := time.Now()
+	defer func() { l.seconds.Observe(time.Since(begun).Seconds()) }()
+	return l.Log.Append(ctx, d)
+}

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"proofstream/stream"
+)
+
+// outcomes are all values of the outcome label: what became of a request to post or retract.
+var outcomes = []string{
+	"stored", "duplicate", "retracted", // 2xx
+	"malformed",    // 400: it could not be read
+	"unauthorized", // 401: no key, or a wrong one
+	"not_found",    // 404: nothing to retract
+	"slow",         // 408: the body did not come in time
+	"too_large",    // 413
+	"media_type",   // 415
+	"invalid",      // 422: it was read, but breaks a rule
+	"limited",      // 429
+	"abandoned",    // the client left before there was an answer
+	"unavailable",  // 503: the log could not store it
+	"error",        // 500: a mistake of ours
+}
+
+// verdict is what a handler finds out about the request that it judges.
+type verdict struct {
+	site    string    // empty until the key was found to be good
+	id      stream.ID // of the event stored, or retracted
+	outcome string    // when it went well
+}
+
+// judged counts what became of a request, and logs one line about it: who (a site), what, how long
+// and under which number. It holds no word of the signup.
+func (s *Server) judged(handle func(echo.Context, *verdict) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begun := time.Now()
+		v := verdict{site: noSite, outcome: "error"} // which remains when the handler panics
+		defer func() {
+			s.metrics.signups.WithLabelValues(v.site, v.outcome).Inc()
+			attrs := []any{"site", v.site, "outcome", v.outcome}
+			if v.id != (stream.ID{}) {
+				attrs = append(attrs, "id", v.id.String())
+			}
+			s.o.Logger.Info("signup", append(attrs, "duration", time.Since(begun), "request", requestID(c))...)
+		}()
+		var told verdict
+		err := handle(c, &told)
+		if told.site != "" {
+			v.site = told.site
+		}
+		v.id, v.outcome = told.id, told.outcome
+		if err != nil {
+			v.outcome = outcomeOf(c.Request(), err)
+		}
+		return err
+	}
+}
+
+// outcomeOf names an error as metrics and logs do.
+func outcomeOf(r *http.Request, err error) string {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return "abandoned"
+	}
+	switch problemOf(err).Status {
+	case http.StatusBadRequest:
+		return "malformed"
+	case http.StatusUnauthorized:
+		return "unauthorized"
+	case http.StatusNotFound:
+		return "not_found"
+	case http.StatusRequestTimeout:
+		return "slow"
+	case http.StatusRequestEntityTooLarge:
+		return "too_large"
+	case http.StatusUnsupportedMediaType:
+		return "media_type"
+	case http.StatusUnprocessableEntity:
+		return "invalid"
+	case http.StatusTooManyRequests:
+		return "limited"
+	case http.StatusServiceUnavailable:
+		return "unavailable"
+	}
+	return "error"
+}

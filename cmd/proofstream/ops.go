@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"proofstream/api"
+)
+
+// ops serves metrics and profiles, on an address of its own.
+type ops struct {
+	l net.Listener // nil for none
+}
+
+// openOps listens on PROOF_METRICS_ADDR; empty is nowhere.
+func openOps(addr string) (ops, error) {
+	if addr == "" {
+		return ops{}, nil
+	}
+	l, err := listen("PROOF_METRICS_ADDR", addr)
+	if err != nil {
+		return ops{}, fmt.Errorf("%w, or to off", err)
+	}
+	return ops{l}, nil
+}
+
+// serve answers operators until ctx ends: as long as anything else runs, so that a drain can be watched.
+func (o ops) serve(ctx context.Context, h http.Handler) error {
+	if o.l == nil {
+		return nil
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 8 * time.Second, IdleTimeout: 2 * time.Minute}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	if err := server.Serve(o.l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve metrics: %w", err)
+	}
+	return ctx.Err()
+}
+
+// thisBuild tells which program this is, from what the compiler noted in it.
+func thisBuild() api.Build {
+	b := api.Build{Version: "(devel)"}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if info.Main.Version != "" {
+		b.Version = info.Main.Version
+	}
+	changed := ""
+	for _, setting := range info.Settings {
+		switch {
+		case setting.Key == "vcs.revision":
+			b.Revision = setting.Value
+		case setting.Key == "vcs.modified" && setting.Value == "true":
+			changed = "+changes"
+		}
+	}
+	b.Revision += changed
+	return b
+}
