@@ -1,7 +1,6 @@
 package natslog
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -49,18 +48,6 @@ func hog(t *testing.T, dir string, leave int64) (release func()) {
 			t.Error(err)
 		}
 	}
-}
-
-// run has the log tended until the test's end.
-func run(t *testing.T, l *Log) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := l.Run(ctx); err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
-	t.Cleanup(func() { cancel(); wg.Wait() })
 }
 
 // TestFullDisk would catch an event acknowledged but not stored, an append that hangs while the disk
@@ -142,56 +129,4 @@ func appendUntilRefused(t *testing.T, l *Log, acknowledged map[uint64]string, ro
 		})
 	}
 	wg.Wait()
-}
-
-// watch is what a follower has seen.
-type watch struct {
-	mu   sync.Mutex
-	seen map[uint64]string
-}
-
-func (w *watch) has(all map[uint64]string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for seq, text := range all {
-		if w.seen[seq] != text {
-			return false
-		}
-	}
-	return true
-}
-
-// following follows a log until the test's end, each event once and in order.
-func following(t *testing.T, l *Log) *watch {
-	w := &watch{seen: map[uint64]string{}}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		last := uint64(0)
-		for e, err := range l.Follow(ctx, 0) {
-			if err != nil {
-				t.Errorf("follow: %v", err)
-				return
-			}
-			if e.Seq <= last {
-				t.Errorf("followed %d after %d", e.Seq, last)
-			}
-			last = e.Seq
-			w.mu.Lock()
-			w.seen[e.Seq] = string(e.Data)
-			w.mu.Unlock()
-		}
-	})
-	t.Cleanup(func() { cancel(); wg.Wait() })
-	return w
-}
-
-// until waits for a fact.
-func until(t *testing.T, fact string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 20 s: %s", fact)
-		}
-	}
 }

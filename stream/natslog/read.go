@@ -17,18 +17,26 @@ import (
 // readPatience is how long a question to the server may go unanswered.
 const readPatience = 5 * time.Second
 
-// Read asks for a batch of messages directly: there is no consumer to make and remove, and any
-// replica can answer. What a replica that lags does not have yet is then missing at the end, never
-// in the middle.
+// Read asks for messages directly: there is no consumer to make and remove, and any replica can
+// answer. What a replica that lags does not have yet is then missing at the end, never in the middle.
+//
+// A cluster is asked for batches, to save the way there and back. The embedded server is asked for one
+// message at a time: for a batch it first counts what follows, which reads every older block of the
+// site (measured with a million events: 6 ms against 1.5 ms for 64 events, and as fast when there
+// are few).
 func (l *Log) Read(ctx context.Context, site string, after uint64, max int) ([]stream.Event, error) {
 	if err := checkSite(site); err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
+	page := l.readBatch
+	if l.opts.embedded() {
+		page = l.readOne
+	}
 	var events []stream.Event
 	for len(events) < max {
-		got, more, err := l.readBatch(ctx, site, after, max-len(events))
+		got, more, err := page(ctx, site, after, max-len(events))
 		if err != nil {
 			return nil, fmt.Errorf("read: %w", unavailable(err))
 		}
@@ -44,12 +52,7 @@ func (l *Log) Read(ctx context.Context, site string, after uint64, max int) ([]s
 // readBatch returns what the server sends at once, which it bounds by bytes too, and whether there
 // was more.
 func (l *Log) readBatch(ctx context.Context, site string, after uint64, max int) (events []stream.Event, more bool, err error) {
-	request, err := json.Marshal(map[string]any{
-		"seq": after + 1, "next_by_subj": l.opts.Stream + "." + site + ".*", "batch": max,
-	})
-	if err != nil {
-		return nil, false, err
-	}
+	request := fmt.Appendf(nil, `{"seq":%d,"next_by_subj":"%s.%s.*","batch":%d}`, after+1, l.opts.Stream, site, max)
 	inbox := l.nc.NewRespInbox()
 	sub, err := l.nc.SubscribeSync(inbox)
 	if err != nil {
@@ -74,29 +77,49 @@ func (l *Log) readBatch(ctx context.Context, site string, after uint64, max int)
 		default:
 			return nil, false, fmt.Errorf("direct get: %s %s", status, msg.Header.Get("Description"))
 		}
-		if events, err = l.addDirect(events, msg); err != nil {
+		// Each message names its predecessor, so that one lost on the way is not overlooked.
+		var before uint64
+		if len(events) > 0 {
+			before = events[len(events)-1].Seq
+		}
+		if previous := msg.Header.Get("Nats-Last-Sequence"); previous != strconv.FormatUint(before, 10) {
+			return nil, false, fmt.Errorf("direct get: message after %d came after %s", before, previous)
+		}
+		e, err := l.event(msg)
+		if err != nil {
 			return nil, false, err
 		}
+		events = append(events, e)
 	}
 }
 
-// addDirect appends the event in msg. Each message of a batch names its predecessor, so that one
-// lost on the way is not overlooked.
-func (l *Log) addDirect(events []stream.Event, msg *nats.Msg) ([]stream.Event, error) {
-	var before uint64
-	if len(events) > 0 {
-		before = events[len(events)-1].Seq
+// readOne returns the next event, and true unless there was none.
+func (l *Log) readOne(ctx context.Context, site string, after uint64, _ int) ([]stream.Event, bool, error) {
+	request := fmt.Appendf(nil, `{"seq":%d,"next_by_subj":"%s.%s.*"}`, after+1, l.opts.Stream, site)
+	msg, err := l.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+l.opts.Stream, request)
+	if err != nil {
+		return nil, false, err
 	}
-	if previous := msg.Header.Get("Nats-Last-Sequence"); previous != strconv.FormatUint(before, 10) {
-		return nil, fmt.Errorf("direct get: message after %d came after %s", before, previous)
+	switch status := msg.Header.Get("Status"); status {
+	case "":
+	case "404":
+		return nil, false, nil
+	default:
+		return nil, false, fmt.Errorf("direct get: %s %s", status, msg.Header.Get("Description"))
 	}
+	e, err := l.event(msg)
+	return []stream.Event{e}, err == nil, err
+}
+
+// event returns what a directly gotten message holds.
+func (l *Log) event(msg *nats.Msg) (stream.Event, error) {
 	seq, err1 := strconv.ParseUint(msg.Header.Get(jetstream.SequenceHeader), 10, 64)
 	at, err2 := time.Parse(time.RFC3339Nano, msg.Header.Get(jetstream.TimeStampHeaer))
 	site, kind, err3 := l.parseSubject(msg.Header.Get(jetstream.SubjectHeader))
 	if err := errors.Join(err1, err2, err3); err != nil {
-		return nil, fmt.Errorf("direct get: %w", err)
+		return stream.Event{}, fmt.Errorf("direct get: %w", err)
 	}
-	return append(events, stream.Event{Seq: seq, Site: site, Kind: kind, Time: at, Data: msg.Data}), nil
+	return stream.Event{Seq: seq, Site: site, Kind: kind, Time: at, Data: msg.Data}, nil
 }
 
 // stored is a message as the leader of the stream tells it.
