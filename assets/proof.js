@@ -3,30 +3,27 @@
  *
  *   <script async src="https://proof.example.com/assets/proof.js"></script>
  *
- * is all a page needs; attributes on that tag adjust it (README, "The widget").
- *
- * The rooms of this file, top to bottom: settings, clock, memory, card, queue, connection, element.
- * Whatever fails, fails quietly: this script is never why a page breaks.
+ * is all a page needs; attributes on that tag adjust it. The rooms of this file, top to bottom:
+ * settings, clock, memory, element, card, queue, connection, start. Whatever fails, fails quietly:
+ * this script is never why a page breaks. It is served minified, and the two files of the widget
+ * together stay under 5,000 bytes; so words are plain here and tricks are few, but explained.
  */
 (() => {
   const SECOND = 1000;
-  const MINUTE = 60 * SECOND;
-  const DAY = 1440 * MINUTE;
+  const MINUTE = 60 * SECOND;       // hidden or asleep for longer, a tab starts afresh
+  const DAY = 1440 * MINUTE;        // a card seen is not shown again for so long
 
-  const SLIDE = 1250;               // longest way in or out; a short data-duration shortens it
+  const SLIDE = 1250;               // way in or out; less where data-duration is short
   const JUST = 5 * MINUTE;          // what is older did not "just" happen
-  const BACKLOG = 10;               // events that may wait, the newest
-  const CATCH_UP = 3;               // of those, shown after a long absence
-  const REMEMBERED = 200;           // ids of events handled or seen, the newest
-  const ABSENCE = MINUTE;           // hidden for longer, a tab lets its stream go
-  const ASLEEP = MINUTE;            // a clock that stood still for longer means that the machine slept
+  const SILENCE = 5 * MINUTE;       // without any event a stream may be half open; spread by a fifth
   const OPENING = 20 * SECOND;      // for the first frame of a stream; then GET /recent helps out ...
   const LOOK_EVERY = 30 * SECOND;   // ... this often
-  const RETRY = 50 * SECOND;        // for the browser's own attempt: the longest `retry` and an opening
-  const SILENCE = 5 * MINUTE;       // without any event a stream may be half open; spread by a fifth
+  const RETRY = 50 * SECOND;        // for the browser's own attempt: the longest `retry`, and an opening
+  const BACKLOG = 10;               // events that may wait, the newest
+  const CATCH_UP = 3;               // those asked for after an absence
+  const REMEMBERED = 200;           // ids handled by this page, ids seen in this browser
   const SWIPE = 40;                 // pixels
 
-  let host;                         // the one element; a tag for which it exists already is ignored
   const tag = document.currentScript ||
     [...document.scripts].find(script => /\/proof(\.\w+)?\.js/.test(script.src));
   if (!tag || customElements.get('proof-popup')) return;
@@ -34,78 +31,78 @@
   // ---- Settings: the only lines that read the tag. What cannot be read counts as absent.
 
   const attribute = name => (tag.getAttribute('data-' + name) || '').trim();
-  const number = (name, otherwise) => /^\d{1,9}$/.test(attribute(name)) ? +attribute(name) : otherwise;
-  const choice = (name, ...choices) => choices.find(word => word == attribute(name)) || choices[0];
+  const number = (name, absent) => /^\d{1,9}$/.test(attribute(name)) ? +attribute(name) : absent;
+  const choice = (name, ...words) => words.find(word => word == attribute(name)) || words[0];
 
   const site = attribute('site') || 'default';
   const position = choice('position', 'bottom-right', 'bottom-left', 'top-right', 'top-left');
   const duration = number('duration') || 3500;
   const cooldown = number('cooldown', 2000);
   const delay = number('delay', 0);
-  const maxPerPage = number('max-per-page', 0);
-  const maxPerSession = number('max-per-session', 0);
-  const recent = Math.min(number('recent', 0), 20);
+  const maxPerPage = number('max-per-page') || Infinity;
+  const maxPerSession = number('max-per-session') || Infinity;
+  const recent = number('recent', 0);
   const dismiss = choice('dismiss', 'session', 'card', 'day', 'forever');
-  const onPhones = choice('mobile', 'on', 'off') == 'on';
-  const mayStore = choice('storage', 'on', 'off') == 'on';
-  const mayStart = () => !/^wait$/.test(attribute('consent'));
+  const onPhones = attribute('mobile') != 'off';
+  const mayStore = attribute('storage') != 'off';
+  const mayStart = () => attribute('consent') != 'wait';
 
   // The first of the tag's and the page's languages that is one.
   const language = () => [attribute('lang'), document.documentElement.lang].find(code => {
     try {
-      return Intl.getCanonicalLocales(code)[0];
+      return new Intl.Locale(code);
     } catch {}
   }) || '';
 
-  // The sentence for a language, from its most specific to no code: pt-br, pt, "".
-  function template(code, past) {
-    const name = past ? 'template-past' : 'template';
+  // The sentence for a language, from its most specific code to none: pt-br, pt, "".
+  const template = (code, past) => {
+    const name = 'template' + (past ? '-past' : '');
     for (; code; code = code.replace(/-?[^-]*$/, '')) {
       if (attribute(name + '-' + code)) return attribute(name + '-' + code);
     }
-    return attribute(name) || `{user_name} ${past ? '' : 'just '}signed up with {offer_name}${past ? '' : '!'}`;
-  }
+    return attribute(name) || (past ? '{user_name} signed up with {offer_name}' : '{user_name} just signed up with {offer_name}!');
+  };
 
-  // An address as POST /signup accepts it: https: or one leading slash; printable ASCII, no user info.
+  // Whether POST /signup would accept an address: https: or a path; printable ASCII, no user info.
   const isSafe = address =>
-    /^(?=[!#-;=?-[\]-~]{1,2048}$)(https:\/\/[^/?#@]+([/?#]|$)|\/(?!\/))/i.test(address);
+    /^(?=[!#-;=?-[\]-~]{1,2048}$)(https:\/\/[\w.:[\]-]+([/?#]|$)|\/(?!\/|%2f|%5c))/i.test(address);
   const beside = path => new URL(path, tag.src).href;
 
   // ---- Clock: ages are told by the service's clock, as the visitor's may be wrong.
 
   const started = Date.now();
-  let skew = 0;                     // service's clock less ours
-  let since;                        // what came later, by the service's clock, is live; unknown at first
+  let skew = 0;                     // the service's clock less ours
+  let since;                        // what came later, by the service's clock, is live; not known at first
 
-  function setClock(offset) {
-    skew = offset || skew;
+  const setClock = difference => {
+    skew = difference;
     since ??= started + skew;
-  }
+  };
+  const timeOf = event => Date.parse(event.at);
+  const age = event => Math.max(0, Date.now() + skew - timeOf(event));
 
-  const age = event => Math.max(0, Date.now() + skew - Date.parse(event.at));
+  const inWords = (age, code) => {
+    const minutes = Math.floor(age / MINUTE);
+    const [size, unit] = minutes < 1 ? [1, 'second'] : minutes < 60 ? [1, 'minute'] : minutes < 1440 ? [60, 'hour'] : [1440, 'day'];
+    return new Intl.RelativeTimeFormat(code || [], {numeric: minutes ? 'always' : 'auto'})
+      .format(-Math.floor(minutes / size), unit);
+  };
 
-  function ageInWords(milliseconds, code) {
-    const minutes = Math.floor(milliseconds / MINUTE);
-    const [count, unit] = minutes < 60 ? [minutes, minutes ? 'minute' : 'second'] :
-      minutes < 1440 ? [minutes / 60, 'hour'] : [minutes / 1440, 'day'];
-    return new Intl.RelativeTimeFormat(code || undefined, {numeric: minutes ? 'always' : 'auto'})
-      .format(-Math.floor(count), unit);
-  }
-
-  // ---- Memory: one record in each storage; where that is off, refused or full, in here.
+  // ---- Memory: one record per site in each storage; where that is off, refused or full, in here.
 
   const KEY = 'proofstream:' + site;
+  const BROWSER = 'localStorage', TAB = 'sessionStorage';
   const unstored = {};
 
-  function recall(area) {
+  const recall = area => {
     let stored;
     try {
       stored = mayStore && JSON.parse(window[area][KEY]);
     } catch {}
     return {...stored, ...unstored[area]};
-  }
+  };
 
-  function remember(area, changes) {
+  const remember = (area, changes) => {
     unstored[area] = {...recall(area), ...changes};
     try {
       if (mayStore) {
@@ -113,16 +110,9 @@
         unstored[area] = 0;
       }
     } catch {}
-  }
+  };
 
-  // Ids of the cards seen in the last day, each with its time, the latest last.
-  const seen = () => Object.entries(recall('localStorage').seen || {})
-    .filter(([, time]) => time > Date.now() - DAY).slice(1 - REMEMBERED);
-  const isDismissed = () => recall('sessionStorage').closed || recall('localStorage').until > Date.now();
-  const isCapped = () => maxPerPage && shown >= maxPerPage ||
-    maxPerSession && recall('sessionStorage').count >= maxPerSession;
-
-  // ---- Card
+  // ---- Element
 
   class ProofPopup extends HTMLElement {
     pause() {
@@ -133,7 +123,7 @@
     resume() {
       paused = false;
       proceed();
-      next();
+      update();
     }
 
     consent() {
@@ -144,6 +134,7 @@
       alive = false;
       close('elapsed');
       update();
+      release?.();
       clearTimeout(timer);
       clearInterval(ticking);
       observer.disconnect();
@@ -151,12 +142,12 @@
       host.remove();
     }
 
-    // A page that writes its own HTML anew (body.innerHTML += ...) makes a hollow copy of the host.
+    // A page that writes its own HTML anew (body.innerHTML += ...) makes a hollow copy of the host ...
     connectedCallback() {
       if (this != host) this.remove();
     }
 
-    // ... and one that replaces it throws the host out: it comes back, with all that waits.
+    // ... and throws the host out: it comes back, and with it all that waits.
     disconnectedCallback() {
       if (this == host) {
         card.hidden = true;
@@ -165,100 +156,74 @@
     }
   }
 
+  let host;                         // unset while the class is defined: an element in the page's HTML is no host
   customElements.define('proof-popup', ProofPopup);
   host = document.createElement('proof-popup');
   host.id = 'proof-popup';
-  host.style.cssText = 'position:fixed!important';   // out of the flow before the stylesheet is there
-  const root = host.attachShadow({mode: 'open'});
+  host.style.position = 'fixed';    // out of the flow before the stylesheet is there
 
-  function add(parent, name, part) {
-    const element = document.createElement(name);
-    if (part) element.part = part;
+  const attach = () => {
+    if (!alive || host.isConnected) return;
+    if (document.body) document.body.append(host);
+    else setTimeout(attach, 50);
+  };
+
+  // ---- Card
+
+  const root = host.attachShadow({mode: 'open'});
+  const add = (parent, name, properties) => {
+    const element = Object.assign(document.createElement(name), properties);
     parent.append(element);
     return element;
-  }
+  };
+  const card = add(root, 'aside', {part: 'card', ariaLabel: 'Signups', hidden: true});   // until it has its style
+  const image = add(card, 'img', {part: 'image', alt: '', onload: () => image.style.background = 'none'});
+  const message = add(card, 'p', {part: 'message', role: 'status'});   // polite, there before the first message
+  const time = add(card, 'time', {part: 'time'});
+  add(card, 'button', {part: 'close', ariaLabel: 'Close', textContent: '×', onclick: () => close('dismissed')});
 
-  const card = add(root, 'aside', 'card');
-  let image = add(card, 'img', 'image');
-  const message = add(card, 'p', 'message');
-  const time = add(card, 'time', 'time');
-  const button = add(card, 'button', 'close');
-  card.hidden = true;               // until its stylesheet is there
-  card.ariaLabel = 'Signups';
-  message.role = 'status';          // a polite live region, there before the first message
-  button.ariaLabel = 'Close';
-  button.textContent = '×';
-  button.onclick = () => close('dismissed');
+  let sentence;                     // the template of what the card says
 
-  let sentence;                     // the template that the card shows
-
-  // draw brings words and age up to date; the live region is touched only when the sentence changes.
-  function draw() {
+  // draw brings the card up to date. The live region is touched only when the sentence changes.
+  const draw = () => {
     const code = language();
-    const past = age(current) > JUST;
     card.lang = code;
-    card.dir = code && (/^(ar|ckb|dv|fa|he|iw|ps|sd|ug|ur|yi)\b/i.test(code) ? 'rtl' : 'ltr');
-    time.textContent = ageInWords(age(current), code);
-    if (sentence == (sentence = template(code, past))) return;
-    const words = document.createElement(isSafe(current.url) ? 'a' : 'span');
-    if (isSafe(current.url)) {
-      words.href = current.url;
-      words.rel = 'noopener';
-      words.onclick = () => dispatch('click');
-    }
-    const known = /\{(user_name|offer_name|place)\}/;
-    sentence.replace(RegExp(known, 'g'), (name, field) => current[field] ? name : '').replace(/\s+/g, ' ').trim()
-      .split(known).forEach((text, odd) => {
-        if (odd % 2) add(words, 'bdi').textContent = current[text];
+    card.dir = code && (/Arab|Hebr|Thaa/.test(new Intl.Locale(code).maximize()) ? 'rtl' : 'ltr');
+    time.textContent = inWords(age(current), code);
+    if (sentence == (sentence = template(code, age(current) > JUST))) return;
+    message.textContent = '';
+    const words = !isSafe(current.url) ? message :
+      add(message, 'a', {href: current.url, rel: 'noopener', onclick: () => dispatch('click')});
+    sentence.replace(current.place ? '' : /\{place\}/g, '').replace(/\s+/g, ' ').trim()
+      .split(/\{(user_name|offer_name|place)\}/).forEach((text, i) => {
+        if (i % 2) add(words, 'bdi', {textContent: current[text]});
         else words.append(text);
       });
-    message.replaceChildren(words);
-  }
+  };
 
-  // A fresh element each time: the last one's picture must not stand beside another name.
-  function drawImage() {
-    const fresh = document.createElement('img');
-    fresh.part = 'image';
-    fresh.alt = '';
-    fresh.onload = () => fresh.style.background = 'none';   // the neutral picture
-    fresh.src = isSafe(current.img_path) ? current.img_path : beside('default.svg');
-    image.replaceWith(fresh);
-    image = fresh;
-  }
-
-  function dispatch(name, more) {
-    host.dispatchEvent(new CustomEvent('proof:' + name,
-      {bubbles: true, composed: true, detail: {...current, ...more}}));
-  }
+  const dispatch = (name, more) => host.dispatchEvent(new CustomEvent('proof:' + name,
+    {bubbles: true, composed: true, detail: {...current, ...more}}));
 
   // What has the focus is never wholly under the card (WCAG 2.4.11): the card takes the other edge.
-  function dodge() {
-    const focus = document.activeElement?.getBoundingClientRect();
-    if (current && focus &&
-        focus.left >= card.offsetLeft && focus.right <= card.offsetLeft + card.offsetWidth &&
-        focus.top >= card.offsetTop && focus.bottom <= card.offsetTop + card.offsetHeight) {
-      card.classList.toggle('top');
-    }
-  }
+  const dodge = () => {
+    const focus = document.activeElement.getBoundingClientRect();
+    if (focus.left >= card.offsetLeft && focus.right <= card.offsetLeft + card.offsetWidth &&
+        focus.top >= card.offsetTop && focus.bottom <= card.offsetTop + card.offsetHeight) card.classList.toggle('top');
+  };
 
-  card.onpointerenter = ({pointerType}) => {
-    hovered = pointerType != 'touch';
+  card.onpointerenter = card.onpointerleave = ({type, pointerType}) => {
+    hovered = type == 'pointerenter' && pointerType != 'touch';
     proceed();
   };
-  card.onpointerleave = () => {
-    hovered = false;
-    proceed();
-  };
-  card.onfocusin = card.onfocusout = () => setTimeout(proceed);
+  card.onfocusin = card.onfocusout = () => setTimeout(proceed);   // when the focus has arrived
 
-  // A swipe to any side but up closes; until then the card follows the finger.
+  // The card follows the finger; a swipe closes it.
   let finger;
   card.ontouchstart = event => finger = event.touches[0];
-  card.ontouchmove = card.ontouchend = event => {
-    const {clientX, clientY} = event.changedTouches[0];
-    const x = clientX - finger.clientX;
-    const y = clientY - finger.clientY;
-    const moving = event.type == 'touchmove';
+  card.ontouchmove = card.ontouchend = ({type, changedTouches: [touch]}) => {
+    const x = touch.clientX - finger.clientX;
+    const y = touch.clientY - finger.clientY;
+    const moving = type == 'touchmove';
     card.style.translate = moving ? x + 'px ' + y + 'px' : '';
     if (!moving && Math.hypot(x, y) > SWIPE) close('dismissed');
   };
@@ -267,68 +232,67 @@
 
   const IDLE = 0, SHOWING = 1, COOLING = 2;
   const narrow = matchMedia('(max-width:767px)');
-  const slide = matchMedia('(prefers-reduced-motion:reduce)').matches ? 0 : Math.min(SLIDE, duration / 2.5);
+  const slide = Math.min(SLIDE, duration / 2.5);
   let state = IDLE;
+  let timer;                        // of the state we are in
   let backlog = [];                 // events that wait, oldest first
   let handled = [];                 // ids that need no second look
   let newest = 0;                   // time of the newest of them
   let past = recent;                // events from before the page that are still welcome
   let current;                      // the event that shows
   let shown = 0;
-  let timer;                        // of the state we are in
-  let off = 0;                      // when the card goes; 0 while it is held ...
-  let left;                         // ... for so long then
-  let paused, hovered, asking, release;
+  let off;                          // when the card goes; 0 while it is held ...
+  let left;                         // ... and goes so long afterwards
+  let paused, hovered;
+  let asking, release;              // our turn among all tabs: asked for, given back
 
-  // enqueue takes an event that another tab, the stream or /recent has told of, maybe once more.
-  function enqueue(event) {
-    const at = Date.parse(event.at);
-    if (handled.includes(event.id) || !at) return;
-    drop(event.id);
+  // enqueue takes an event that the stream, /recent or another tab tells of, perhaps not for the first time.
+  const enqueue = event => {
+    const at = timeOf(event);
+    if (!at || handled.includes(event.id)) return;
+    drop(event);
     newest = Math.max(newest, at);
     if (!(at > since) && past-- < 1) return;
     backlog.push(event);
-    backlog.sort((a, b) => a.at < b.at ? -1 : 1).splice(0, backlog.length - BACKLOG);
+    backlog.sort((a, b) => timeOf(a) - timeOf(b)).splice(0, backlog.length - BACKLOG);
     next();
-  }
+  };
 
-  function drop(id) {
+  const drop = ({id}) => {
     handled = [id, ...handled].slice(0, REMEMBERED);
     backlog = backlog.filter(event => event.id != id);
-  }
+  };
 
-  // next shows the next event when it may: one card at a time, in one of all visible tabs.
-  async function next() {
-    if (state || asking || paused || document.hidden || card.hidden || !backlog.length || !wanted()) return;
+  const mayShow = () => !state && !paused && !document.hidden && backlog[0] && wanted();
+
+  // next shows what waits when it may: one card at a time, in one of all visible tabs.
+  const next = async () => {
+    if (!mayShow() || asking) return;
     clearTimeout(timer);
     const early = started + delay - Date.now();
-    if (early > 0) {
-      timer = setTimeout(next, early);
-      return;
-    }
+    if (early > 0) return timer = setTimeout(next, early);
+    const turn = () => new Promise(done => {
+      release = done;
+      if (!mayShow() || !show()) done();
+    });
     asking = true;
     try {
-      const turn = () => new Promise(done => {
-        release = done;
-        if (document.hidden || paused || !wanted() || !show()) done();
-      });
       await (locks ? locks.request(KEY + ' card', turn) : turn());
     } catch {}
     asking = false;
     next();
-  }
+  };
 
-  // show shows the first live event, else the first, that nobody has seen; without one it returns false.
-  function show() {
-    const record = seen();
-    backlog = backlog.filter(event => !record.some(([id]) => id == event.id));
-    current = backlog.find(event => Date.parse(event.at) > since) || backlog[0];
+  // show shows the first live event, else the first, that this browser has not seen, if there is one.
+  const show = () => {
+    const seen = Array.from(recall(BROWSER).seen || []).filter(([, at]) => at > Date.now() - DAY);
+    backlog = backlog.filter(event => !seen.some(([id]) => id == event.id));
+    current = backlog.find(event => timeOf(event) > since) || backlog[0];
     if (!current) return;
-    const {id} = current;
-    drop(id);
-    tell({type: 'seen', data: {id}});
-    remember('localStorage', {seen: Object.fromEntries([...record, [id, Date.now()]])});
-    remember('sessionStorage', {count: (recall('sessionStorage').count || 0) + 1});
+    drop(current);
+    tell('seen', current);
+    remember(BROWSER, {seen: [...seen, [current.id, Date.now()]].slice(-REMEMBERED)});
+    remember(TAB, {count: (recall(TAB).count | 0) + 1});
     shown++;
     state = SHOWING;
     sentence = off = 0;
@@ -336,173 +300,170 @@
     card.className = narrow.matches ? '' : position.replace('-', ' ');
     card.style.transitionDuration = slide + 'ms';
     host.className = 'visible';
-    drawImage();
+    image.style.background = '';
+    image.src = isSafe(current.img_path) ? current.img_path : beside('default.svg');
     draw();
     dodge();                        // measures, and so settles where the slide begins
     dispatch('show');
     proceed();
     return true;
-  }
+  };
 
-  // proceed takes the card that shows to where it should be by now, after anything that may hold it too.
-  function proceed() {
+  // proceed takes the card to where it should be by now; also after anything that may hold it or let it go.
+  const proceed = () => {
     if (state != SHOWING) return;
     clearTimeout(timer);
     const now = Date.now();
-    const held = paused || hovered || root.activeElement;
-    if (held && off) {
-      left = Math.max(off - now, 2 * slide);
+    if (paused || hovered || root.activeElement) {
+      if (off) left = Math.max(off - now, 2 * slide);
       off = 0;
-    } else if (!held) {
+    } else {
       off ||= now + left;
       if (now >= off) return close('elapsed');
-      const out = off - slide;
-      timer = setTimeout(proceed, (now < out ? out : off) - now);
+      timer = setTimeout(proceed, (now < off - slide ? off - slide : off) - now);
     }
     card.classList.toggle('in', !off || now < off - slide);
-  }
+  };
 
-  function close(reason) {
+  const close = reason => {
     if (state != SHOWING) return;
-    clearTimeout(timer);
     state = COOLING;
-    const focus = root.activeElement;
-    if (focus) focus.blur();
-    host.className = '';
-    card.classList.remove('in');
-    message.textContent = '';
-    hovered = false;
-    dispatch('close', {reason});
-    current = 0;
+    clearTimeout(timer);
     timer = setTimeout(() => {
       state = IDLE;
       release();
       next();
     }, cooldown);
+    root.activeElement?.blur();
+    hovered = false;
+    host.className = card.className = message.textContent = '';
+    image.removeAttribute('src');   // it must not stand beside the next name
+    dispatch('close', {reason});
+    current = 0;
     if (reason == 'dismissed') {
-      tell({type: 'closed', data: {}});
+      tell('closed');
       silence();
     }
-    if (document.hidden || !alive) release();
-    update();
-  }
+  };
 
   // silence keeps what closing means: for this card, this session, a day or ever.
-  function silence() {
-    if (dismiss == 'card') return;
-    if (dismiss == 'session') remember('sessionStorage', {closed: 1});
-    else remember('localStorage', {until: dismiss == 'day' ? Date.now() + DAY : 8.64e15});
-    update();
-  }
+  const silence = () => {
+    const until = dismiss == 'day' ? Date.now() + DAY : 9e15;
+    if (dismiss != 'card') remember(dismiss == 'session' ? TAB : BROWSER, {until});
+  };
 
-  // ---- Connection: one stream for all tabs of a browser. The tab that has the lock reads it and tells the others.
+  // ---- Connection: the tab that has the lock reads the stream, for all tabs of the browser.
 
   const {locks} = navigator;
-  let channel;
+  let channel;                      // between the tabs
+  let waiting;                      // ends our leading, or our waiting to lead
   let leading;
-  let waiting;                      // ends our leadership, or our waiting for it
   let source;
   let lastId = '';
-  let wish = recent;                // newest events asked of a stream without a last id
+  let wish = recent;                // newest events to ask for before we listen
   let due;                          // when the stream is given up, or tried again
   let lookAt = Infinity;            // when /recent is asked
   let tries = 0;
   let ticked = started;
-  let hiddenAt = document.hidden ? started : 0;
-  let alive = true;
-  let styled, cached, refused;
+  let hiddenAt = 0;
+  let alive = true;                 // not destroyed, not in the back/forward cache
 
-  const wanted = () => alive && styled && !cached && !refused && !isDismissed() && !isCapped() &&
-    (onPhones || !narrow.matches) &&
-    (!document.hidden || locks && Date.now() - hiddenAt < ABSENCE && waiting);
+  const wanted = () => alive && !card.hidden && (onPhones || !narrow.matches) &&
+    shown < maxPerPage && !(recall(TAB).count >= maxPerSession) &&
+    ![BROWSER, TAB].some(area => recall(area).until > Date.now()) &&
+    (!document.hidden || locks && waiting && Date.now() - hiddenAt < MINUTE);
 
-  // update starts or stops listening, after anything that wanted() looks at.
-  function update() {
+  // update starts or stops listening and showing: after anything that wanted() looks at, and each second.
+  const update = () => {
     if (!wanted()) {
       waiting?.abort();
-      waiting = leading = lost();
+      source?.close();
+      waiting = leading = source = tries = 0;
     } else if (!waiting) {
       waiting = new AbortController();
-      const {signal} = waiting;
-      const lead = () => signal.aborted || new Promise(done => {
-        signal.onabort = done;
-        leading = true;
-        open();
-      });
-      if (!locks) return lead();
-      locks.request(KEY, {ifAvailable: true}, lock => {
-        if (lock) return lead();
-        locks.request(KEY, {signal}, lead).catch(() => {});
-        tell({type: 'hello'});
-        if (wish) look();
-      }).catch(() => {});
+      start(waiting);
     }
-  }
+    next();
+  };
 
-  function open() {
-    due = Date.now() + OPENING;
+  const start = async ({signal}) => {
+    tell('hello');
+    if (wish) await look();
+    const lead = () => signal.aborted || new Promise(done => {
+      signal.onabort = done;
+      leading = true;
+      open();
+    });
+    if (locks) locks.request(KEY, {signal}, lead).catch(() => {});
+    else lead();
+  };
+
+  const expect = delay => {
+    due = Date.now() + delay;
     if (lookAt == Infinity) lookAt = due;
-    source = new EventSource(beside('../events?') +
-      new URLSearchParams({site, recent: wish, last_event_id: lastId}));
-    for (const type of ['ready', 'signup', 'retract', 'busy']) source.addEventListener(type, hear);
+  };
+
+  const open = () => {
+    expect(OPENING);
+    source = new EventSource(beside('../events?') + new URLSearchParams({site, last_event_id: lastId}));
+    ['ready', 'signup', 'retract', 'busy'].map(type => on(source, type, hear));
     source.onerror = () => {
-      // CLOSED is for ever; else the browser tries again by itself, and is left to it once.
-      if (source.readyState == 2 || tries++) return lost();
-      due = Date.now() + RETRY;
-      if (lookAt == Infinity) lookAt = due;
+      // CLOSED is for good; else the browser comes back by itself, and is left to it once.
+      if (source.readyState == 2 || tries++) lost();
+      else expect(RETRY);
     };
-  }
+  };
 
   // lost gives the stream up; the next try comes after a full-jitter back-off.
-  function lost() {
-    source?.close();
+  const lost = () => {
+    source.close();
     source = 0;
     due = Date.now() + Math.random() * Math.min(MINUTE, SECOND * 2 ** tries++);
-  }
+  };
 
-  function hear({type, data, lastEventId}) {
+  const hear = ({type, data, lastEventId}) => {
     tries = 0;
     due = Date.now() + SILENCE * (.8 + Math.random() * .4);
     lookAt = Infinity;
     lastId = lastEventId;
     data = {id: lastId, ...JSON.parse(data)};
     take(type, data);
-    tell({type, data});
-  }
+    tell(type, data);
+  };
 
   // take handles a frame of the stream, or a word from another tab.
-  function take(type, data) {
+  const take = (type, data) => {
     if (type == 'ready') {
       setClock(Date.parse(data.time) - Date.now());
       if (data.replay == 'gap') since = Math.max(since, newest);   // all that is kept follows: not once more
     }
     if (type == 'signup') enqueue(data);
-    if (type == 'seen' || type == 'retract') drop(data.id);
-    if (type == 'retract' && current && current.id == data.id) close('retracted');
+    if (/seen|retract/.test(type)) drop(data);
+    if (type == 'retract' && current?.id == data.id) close('retracted');
     if (type == 'closed') silence();
-    if (type == 'hello' && leading) tell({});
-  }
+    if (type == 'hello' && leading) tell();
+  };
 
-  const tell = message => channel?.postMessage({...message, leading, skew, lastId});
+  const tell = (type, data) => channel?.postMessage({type, data, leading, skew, lastId});
 
-  // look asks for the newest events where a stream is held back, or read by another tab.
-  async function look() {
+  // look asks for the newest events: before we listen, and where a stream is held back.
+  const look = async () => {
     try {
-      const first = since == null;
-      const response = await fetch(beside('../recent?') + new URLSearchParams({site, limit: first ? wish || 1 : BACKLOG}));
-      const told = Date.parse(response.headers.get('date'));
-      if (told) skew = told - Date.now();
+      const limit = wish || (since == null ? 1 : BACKLOG);
+      const response = await fetch(beside('../recent?') + new URLSearchParams({site, limit}));
       const {events, last_event_id} = await response.json();
+      skew = Date.parse(response.headers.get('date')) - Date.now() || skew;
       lastId ||= last_event_id;
       events.reverse().forEach(enqueue);
-      if (first) since = newest;
+      since ??= newest;             // what was there at the first look is past
+      wish = 0;
     } catch {}
-  }
+  };
 
   // tick, once a second, does what is due.
-  function tick() {
+  const tick = () => {
     const now = Date.now();
-    if (now - ticked > ASLEEP) due = 0;
+    if (now - ticked > MINUTE) due = 0;
     ticked = now;
     update();
     if (leading && now > due) source ? lost() : open();
@@ -511,92 +472,67 @@
       look();
     }
     if (current) draw();
-  }
+  };
 
-  // ---- Element: where the page meets all that
+  // ---- Start, and what the page around us does
 
   const listening = new AbortController();
+  const on = (target, type, listener) => target.addEventListener(type, listener, {signal: listening.signal});
   const observer = new MutationObserver(() => mayStart() && begin());
   let ticking;
 
-  function attach() {
-    if (!alive || host.isConnected) return;
-    if (document.body) document.body.append(host);
-    else setTimeout(attach, 50);
-  }
-
-  function on(target, type, listener) {
-    target.addEventListener(type, listener, {signal: listening.signal});
-  }
-
-  function tune() {
+  const tune = () => {
     channel = window.BroadcastChannel && new BroadcastChannel(KEY);
-    if (channel) {
-      channel.onmessage = ({data}) => {
-        if (data.leading) {
-          setClock(data.skew);
-          lastId = data.lastId;
-        }
-        take(data.type, data.data);
-      };
-    }
-  }
+    if (channel) channel.onmessage = ({data}) => {
+      if (data.leading) {
+        setClock(data.skew);
+        lastId = data.lastId;
+      }
+      take(data.type, data.data);
+    };
+  };
 
-  function visibility() {
-    if (document.hidden) {
-      hiddenAt = Date.now();
-      close('elapsed');
-    } else {
-      if (hiddenAt && Date.now() - hiddenAt > ABSENCE) {
+  const begin = () => {
+    if (ticking || !alive) return;
+    ticking = setInterval(tick, SECOND);
+    add(root, 'link', {rel: 'stylesheet', href: beside('proof.css'), onload: () => {
+      card.hidden = false;
+      update();
+    }});
+    tune();
+    on(document, 'visibilitychange', () => {
+      if (document.hidden) {
+        hiddenAt = Date.now();
+        close('elapsed');
+        release?.();
+      } else if (hiddenAt && Date.now() - hiddenAt > MINUTE) {
         backlog = [];
         lastId = '';
         wish = CATCH_UP;
         past = 0;
       }
-      hiddenAt = 0;
-    }
-    update();
-    next();
-  }
-
-  function begin() {
-    if (ticking || !alive) return;
-    ticking = setInterval(tick, SECOND);
-    const link = document.createElement('link');
-    link.rel = 'stylesheet';
-    link.href = beside('proof.css');
-    link.onload = () => {
-      styled = true;
-      card.hidden = false;
       update();
-      next();
-    };
-    root.prepend(link);
-    tune();
-    on(document, 'visibilitychange', visibility);
+    });
     on(window, 'pagehide', () => {
-      cached = true;
+      alive = false;
       channel?.close();
       update();
     });
     on(window, 'pageshow', () => {
-      if (cached) {
-        cached = false;
-        tune();
-        update();
-      }
+      if (!alive) tune();
+      alive = true;
+      update();
     });
     on(window, 'online', () => due = 0);
-    on(narrow, 'change', update);
     on(document, 'focusin', dodge);
     on(document, 'keydown', ({key}) => {
       if (key == 'Escape') close('dismissed');
     });
-    on(document, 'securitypolicyviolation', ({blockedURI, effectiveDirective}) => {
-      refused ||= effectiveDirective == 'connect-src' && blockedURI.startsWith(beside('..'));
-      update();
+    // Where the page's policy refuses the stream, asking again would only fill its console.
+    on(document, 'securitypolicyviolation', ({blockedURI}) => {
+      if (blockedURI.startsWith(beside('../events'))) host.destroy();
     });
-  }
+  };
 
   attach();
   observer.observe(tag, {attributeFilter: ['data-consent']});
