@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -44,7 +45,7 @@ func (p *Poster) Retract(ctx context.Context, site string, id ID) error {
 	}
 	ev, err := p.Log.Get(ctx, id.Seq)
 	switch {
-	case err == ErrNotFound:
+	case errors.Is(err, ErrNotFound):
 		return nil // it was this log's, and is gone
 	case err != nil:
 		return err
