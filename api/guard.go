@@ -48,7 +48,7 @@ func (s *Server) limitTime(w http.ResponseWriter, r *http.Request) {
 		_ = ctl.SetReadDeadline(until)
 	}
 	if r.URL.Path != "/events" {
-		_ = ctl.SetWriteDeadline(until)
+		_ = ctl.SetWriteDeadline(until.Add(s.o.Patience)) // later: that the body was slow can still be told
 	}
 }
 

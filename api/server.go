@@ -45,8 +45,8 @@ type Options struct {
 	Grace time.Duration
 	// PostTimeout bounds how long a post waits for the log. Default 10 s.
 	PostTimeout time.Duration
-	// Patience is how long the body of a request may take to come, and an answer that is no stream
-	// to be taken. Default 25 s.
+	// Patience is how long the body of a request may take to come, and then an answer that is no
+	// stream to be taken. Default 25 s.
 	Patience time.Duration
 	// MaxSubscribers is the registry's, for metrics.
 	MaxSubscribers int
