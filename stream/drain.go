@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Staggering of a drain: up to drainAtOnce streams end together, more in as many portions as the
-// time allows.
+// Staggering of a drain: up to drainAtOnce streams end together, more in equal portions over the
+// whole of the time.
 const (
 	drainAtOnce = 64
 	drainPause  = 10 * time.Millisecond
@@ -21,7 +21,10 @@ func (r *Registry) Refuse() { r.draining.Store(true) }
 func (r *Registry) Drain(ctx context.Context, over time.Duration) error {
 	r.Refuse()
 	all := r.subscriptions()
-	portion := max(drainAtOnce, len(all)/int(max(1, over/drainPause))+1)
+	portion := len(all)/int(max(1, over/drainPause)) + 1
+	if len(all) <= drainAtOnce {
+		portion = drainAtOnce
+	}
 	tick := time.NewTicker(drainPause)
 	defer tick.Stop()
 	for len(all) > 0 {

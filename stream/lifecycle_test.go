@@ -1,0 +1,187 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"proofstream/stream"
+)
+
+// Subscriptions come, read and go on many goroutines while events are published and outsiders end
+// them: under the race detector there must be no double close, no send on a closed channel, nothing
+// delivered after the end, and nobody left over.
+func TestComingAndGoingUnderLoad(t *testing.T) {
+	rounds := 50_000
+	if os.Getenv("PROOF_TEST_LONG") != "" {
+		rounds = 1_000_000
+	}
+	d := newDeck(t, stream.Options{Buffer: 2, Window: 4, MaxSubscribers: 1 << 20, Retain: 1000, Retention: time.Hour})
+	var left atomic.Int64
+	left.Store(int64(rounds))
+	var visitors, publisher sync.WaitGroup
+	over := make(chan struct{})
+	publisher.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				d.announce(t, "default", 1)
+			}
+		}
+	})
+	for i := range 8 {
+		random := rand.New(rand.NewPCG(uint64(i), 3))
+		visitors.Go(func() {
+			for left.Add(-1) >= 0 {
+				comeAndGo(t, d, random)
+			}
+		})
+	}
+	visitors.Wait()
+	close(over)
+	publisher.Wait()
+	if n, _ := d.Numbers("default"); n != 0 || d.Open() != 0 {
+		t.Errorf("%d subscribers are left in the site, %d in the registry", n, d.Open())
+	}
+}
+
+func comeAndGo(t *testing.T, d *deck, random *rand.Rand) {
+	s, _, err := d.Join(context.Background(), stream.Request{Site: "default", Recent: random.IntN(3)})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	var ender sync.WaitGroup
+	for range random.IntN(3) {
+		ender.Go(func() { s.End(stream.Gone) })
+	}
+	if random.IntN(8) == 0 {
+		ender.Go(func() {})
+		time.AfterFunc(time.Millisecond, func() { s.End(stream.Slow) })
+		for err == nil {
+			_, err = s.Next()
+		}
+		var ending stream.Ending
+		if !errors.As(err, &ending) {
+			t.Errorf("Next ended with %v, want an Ending", err)
+		}
+	}
+	s.Close(stream.Gone)
+	ender.Wait()
+	for { // what was in the channel may still come, then the end, and that for good
+		if _, err := s.Next(); err != nil {
+			break
+		}
+	}
+}
+
+func TestFullHouseLetsNobodyIn(t *testing.T) {
+	d := newDeck(t, stream.Options{MaxSubscribers: 2, Retain: 10, Retention: time.Hour})
+	a, _ := d.join(t, stream.Request{Site: "default"})
+	b, _ := d.join(t, stream.Request{Site: "shop"})
+	if _, _, err := d.Join(t.Context(), stream.Request{Site: "default"}); !errors.Is(err, stream.ErrFull) {
+		t.Errorf("the third of two got %v, want ErrFull", err)
+	}
+	a.Close(stream.Gone)
+	c, _ := d.join(t, stream.Request{Site: "default"})
+	c.Close(stream.Gone)
+	b.Close(stream.Slow)
+	b.Close(stream.Gone) // the first reason counts
+	ended := d.Stats().Ended
+	if ended["full"] != 1 || ended["gone"] != 2 || ended["slow"] != 1 {
+		t.Errorf("got endings %v, want full 1, gone 2, slow 1", ended)
+	}
+}
+
+// A drain must give each subscriber what waits for it, then end it; spread, not all at once; and
+// nobody comes in meanwhile.
+func TestDrainSpreadsTheEnds(t *testing.T) {
+	const n, over = 1000, 600 * time.Millisecond
+	d := newDeck(t, stream.Options{MaxSubscribers: n, Retain: 10, Retention: time.Hour})
+	var (
+		reading sync.WaitGroup
+		mu      sync.Mutex // guards ends
+		ends    []time.Time
+	)
+	for range n {
+		s, _ := d.join(t, stream.Request{Site: "default"})
+		reading.Go(func() {
+			var err error
+			for events := 0; err == nil; {
+				var b stream.Batch
+				if b, err = s.Next(); err == nil {
+					events += len(ids(b))
+				} else if events != 1 {
+					t.Errorf("ended after %d events, want 1", events)
+				}
+			}
+			if !errors.Is(err, stream.Drained) {
+				t.Errorf("got %v, want Drained", err)
+			}
+			mu.Lock()
+			ends = append(ends, time.Now())
+			mu.Unlock()
+			s.Close(stream.Gone)
+		})
+	}
+	d.handedOut(t, d.announce(t, "default", 1)[0])
+	if err := d.Drain(t.Context(), over); err != nil {
+		t.Fatal(err)
+	}
+	reading.Wait()
+	if _, _, err := d.Join(t.Context(), stream.Request{Site: "default"}); !errors.Is(err, stream.ErrDraining) {
+		t.Errorf("a newcomer got %v, want ErrDraining", err)
+	}
+	busiest := 0
+	for i, from := range ends {
+		j := i
+		for j < len(ends) && ends[j].Sub(from) < over/6 {
+			j++
+		}
+		busiest = max(busiest, j-i)
+	}
+	if busiest > n/2 {
+		t.Errorf("%d of %d streams ended within a sixth of the time", busiest, n)
+	}
+}
+
+// Every subscriber hears something once in a period, and not all at the same moment.
+func TestHeartbeatReachesEveryone(t *testing.T) {
+	const n, period = 64, 320 * time.Millisecond
+	d := newDeck(t, stream.Options{Retain: 10, Retention: time.Hour})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var beating, reading sync.WaitGroup
+	gaps := make([]time.Duration, n)
+	for i := range n {
+		s, _ := d.join(t, stream.Request{Site: "default"})
+		reading.Go(func() {
+			defer s.Close(stream.Gone)
+			for last, beats := time.Now(), 0; beats < 4; beats++ {
+				b, err := s.Next()
+				if err != nil || string(b.Bytes) != stream.Heartbeat {
+					t.Errorf("got %q, %v, want a heartbeat", b.Bytes, err)
+					return
+				}
+				gaps[i] = max(gaps[i], time.Since(last))
+				last = time.Now()
+			}
+		})
+	}
+	beating.Go(func() { d.Beat(ctx, period) })
+	reading.Wait()
+	stop()
+	beating.Wait()
+	for i, gap := range gaps {
+		if gap > 3*period {
+			t.Errorf("subscriber %d heard nothing for %v", i, gap)
+		}
+	}
+}
