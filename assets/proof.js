@@ -375,13 +375,13 @@
 
   // update starts or stops listening and showing: after anything that wanted() looks at, and each second.
   const update = () => {
-    if (!wanted()) {
+    if (wanted()) {
+      if (!waiting) start(waiting = new AbortController());
+    } else {
       waiting?.abort();
       source?.close();
-      waiting = leading = source = tries = 0;
-    } else if (!waiting) {
-      waiting = new AbortController();
-      start(waiting);
+      waiting = source = null;
+      leading = tries = 0;
     }
     next();
   };
@@ -417,7 +417,7 @@
   // lost gives the stream up; the next try comes after a full-jitter back-off.
   const lost = () => {
     source.close();
-    source = 0;
+    source = null;
     due = Date.now() + Math.random() * Math.min(MINUTE, SECOND * 2 ** tries++);
   };
 

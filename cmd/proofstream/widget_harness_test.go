@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// The widget tests open pages of another origin than the service's in a real browser, and drive the files
+// that the program serves, minified. Durations come from the tag's attributes; quick makes them short.
+const quick = `data-duration="300" data-cooldown="150"`
+
+// witness goes before the widget's tag: it notes what happens, on window.seen. Date.now is advanced by
+// window.ahead milliseconds, so that tests need not wait for minutes to pass.
+const witness = `<script>
+var seen = [], visible = [], ahead = 0, shift = 0
+const realNow = Date.now
+Date.now = () => realNow() + ahead
+for (const type of ['show', 'close', 'click'])
+  addEventListener('proof:' + type, e => seen.push({type, at: performance.now(), ...e.detail}))
+new PerformanceObserver(list => { for (const e of list.getEntries()) shift += e.value })
+  .observe({type: 'layout-shift', buffered: true})
+new MutationObserver(() => {
+  const on = !!document.querySelector('#proof-popup.visible')
+  if (on != (visible.length % 2 == 1)) visible.push(performance.now())
+}).observe(document, {subtree: true, childList: true, attributeFilter: ['class']})
+var part = name => document.getElementById('proof-popup')?.shadowRoot.querySelector('[part=' + name + ']')
+var says = () => part('message')?.textContent
+var shows = () => seen.filter(e => e.type == 'show')
+</script>`
+
+// widgetPage is a page with the widget on it, served from an address such as the program's; attributes go on the
+// widget's tag, body after it.
+func widgetPage(src, attributes, body string) (html string) {
+	return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page</title>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">` + witness +
+		`<script async src="` + src + `/assets/proof.js" ` + attributes + `></script></head><body>
+<main><h1>A page</h1><p>With some text on it.</p>` + body + `</main></body></html>`
+}
+
+// open opens a page with the widget, and waits until its stream is open.
+func (p *program) open(t *testing.T, attributes string) context.Context {
+	t.Helper()
+	tab := tab(t, servePage(t, widgetPage(p.url, attributes, "")))
+	p.awaitSubscribers(t, 1)
+	return tab
+}
+
+// awaitSubscribers waits until the program tells of so many open streams.
+func (p *program) awaitSubscribers(t *testing.T, n int) {
+	t.Helper()
+	want, got := fmt.Sprintf(`"subscribers":%d,`, n), ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if got = p.get(t, "/stats").body; strings.Contains(got, want) {
+			return
+		}
+	}
+	t.Fatalf("got %s, want %s within %v", got, want, patience)
+}
+
+// awaitShows waits until n cards have shown on a page, and returns the names on them.
+func awaitShows(t *testing.T, tab context.Context, n int) (names []string) {
+	t.Helper()
+	awaitJS(t, tab, fmt.Sprintf("shows().length >= %d", n))
+	return eval[[]string](t, tab, "shows().map(e => e.user_name)")
+}
+
+// settle lets so much time pass that a card which should not show would have.
+func settle(t *testing.T, tab context.Context) {
+	t.Helper()
+	eval[chromedp.Void](t, tab, "new Promise(done => setTimeout(done, 500))")
+}
+
+// reload loads a tab's page again.
+func reload(t *testing.T, tab context.Context) {
+	t.Helper()
+	if err := chromedp.Do(tab, chromedp.Reload()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// neighbour opens an address in another tab of the same window, which hides the one before it. (A sibling
+// has a window of its own, and both are visible.)
+func neighbour(t *testing.T, of context.Context, url string) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(of, chromedp.WithNewWindow(false))
+	ctx = opened(t, ctx, cancel, url)
+	awaitJS(t, ctx, "!document.hidden")
+	awaitJS(t, of, "document.hidden")
+	return ctx
+}
+
+// toFront makes a tab the visible one of its window; the others are hidden.
+func toFront(t *testing.T, tab context.Context) {
+	t.Helper()
+	call(t, tab, cdppage.BringToFront, cdp.Empty{})
+	awaitJS(t, tab, "!document.hidden")
+}
+
+// pressed is a key pressed in a tab.
+func pressed(t *testing.T, tab context.Context, key string) {
+	t.Helper()
+	if err := chromedp.Do(tab, chromedp.KeyEvent(key)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call runs a command of the browser's protocol in a tab.
+func call[P, R any](t *testing.T, tab context.Context, command cdp.Command[P, R], params P) R {
+	t.Helper()
+	result, err := chromedp.Call(tab, command, params)
+	if err != nil {
+		t.Fatalf("%s: %v", command.Method, err)
+	}
+	return result
+}
+
+// screen gives a tab a size; a phone has a touch screen too.
+func screen(t *testing.T, tab context.Context, width, height int64, phone bool) {
+	t.Helper()
+	call(t, tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: phone})
+	call(t, tab, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: phone})
+}
+
+// media makes a tab's page believe in a media feature, such as prefers-color-scheme.
+func media(t *testing.T, tab context.Context, name, value string) {
+	t.Helper()
+	call(t, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: name, Value: value}}})
+}
+
+// front stands between pages and the program: it can hold back, refuse and make up what the program says.
+type front struct {
+	*httptest.Server
+	mu     sync.Mutex
+	events http.HandlerFunc // instead of the program's; nil passes on
+	asked  []string         // paths and queries asked for, in order
+}
+
+// inFront puts a front before a program.
+func inFront(t *testing.T, p *program) *front {
+	t.Helper()
+	to, err := url.Parse(p.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.FlushInterval = -1
+	proxy.ErrorLog = nil
+	proxy.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) { panic(http.ErrAbortHandler) }
+	f := &front{}
+	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		f.asked = append(f.asked, r.URL.RequestURI())
+		events := f.events
+		f.mu.Unlock()
+		if events != nil && r.URL.Path == "/events" {
+			events(w, r)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	f.Config.ErrorLog = nil
+	f.Start()
+	t.Cleanup(func() {
+		f.CloseClientConnections()
+		f.Close()
+	})
+	return f
+}
+
+// instead answers requests for the stream from now on, open ones end; nil is the program again.
+func (f *front) instead(events http.HandlerFunc) {
+	f.mu.Lock()
+	f.events = events
+	f.mu.Unlock()
+	f.CloseClientConnections()
+}
+
+// count returns how often a path has been asked for.
+func (f *front) count(path string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, asked := range f.asked {
+		if before, _, _ := strings.Cut(asked, "?"); before == path {
+			n++
+		}
+	}
+	return n
+}
+
+// awaitCount waits until a path has been asked for n times.
+func (f *front) awaitCount(t *testing.T, path string, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); f.count(path) < n; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s was asked for %d times within %v, want %d", path, f.count(path), patience, n)
+		}
+	}
+}
+
+// made is a stream that a test makes up, frame by frame; it lasts until its channel is closed.
+func made(frames <-chan string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "text/event-stream; charset=utf-8")
+		h.Set("Access-Control-Allow-Origin", "*")
+		now := time.Now().UTC().Format(timeFormat)
+		fmt.Fprintf(w, "event: ready\nretry: 1000\ndata: {\"replay\":\"fresh\",\"time\":%q}\nid: made-1\n\n", now)
+		for {
+			w.(http.Flusher).Flush()
+			select {
+			case frame, more := <-frames:
+				if !more {
+					return
+				}
+				_, _ = io.WriteString(w, frame)
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
+}
+
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+// signupFrame is a frame with an event of some age, which the service itself would not back-date.
+func signupFrame(id string, age time.Duration, fields ...string) string {
+	data := map[string]string{"img_path": "default", "user_name": "Ada", "offer_name": "Spring Sale",
+		"at": time.Now().Add(-age).UTC().Format(timeFormat)}
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, "=")
+		data[name] = value
+	}
+	b, _ := json.Marshal(data) // strings always can
+	return fmt.Sprintf("event: signup\ndata: %s\nid: %s\n\n", b, id)
+}

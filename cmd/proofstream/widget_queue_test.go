@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// The original rhythm: 3.5 s from visible on to visible off, slides included, then 2 s before the next,
+// also for a signup that comes during that pause.
+func TestWidgetKeepsTheRhythm(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, "")
+	p.post(t, "user_name=first")
+	awaitJS(t, tab, "visible.length == 2")
+	p.post(t, "user_name=in the pause")
+	awaitShows(t, tab, 2)
+	times := eval[[]float64](t, tab, "visible")
+	within(t, "on to off", times[1]-times[0], 3500)
+	within(t, "off to on", times[2]-times[1], 2000)
+}
+
+// within allows a busy machine to be late, and no one to be early.
+func within(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if got < want-20 || got > want+400 {
+		t.Errorf("%s: got %.0f ms, want %.0f", what, got, want)
+	}
+}
+
+// A burst shows one card at a time, keeps the rhythm, and of those that wait only the newest ten.
+func TestWidgetShowsOneCardAtATimeOfABurst(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, quick)
+	p.postMany(t, "early", 1000)
+	awaitJS(t, tab, "seen.length && !document.querySelector('.visible')")
+	p.awaitSubscribers(t, 1)
+	p.postMany(t, "late", 100)
+	p.post(t, "user_name=last")
+	awaitJS(t, tab, "shows().some(e => e.user_name == 'last') && visible.length % 2 == 0")
+	names := eval[[]string](t, tab, "shows().map(e => e.user_name)")
+	names = names[len(names)-10:]
+	want := []string{"late91", "late92", "late93", "late94", "late95", "late96", "late97", "late98", "late99", "last"}
+	if !slices.Equal(names, want) {
+		t.Errorf("got %v last, want %v", names, want)
+	}
+	times := eval[[]float64](t, tab, "visible")
+	for i := len(times) - 20; i+1 < len(times); i++ {
+		length, what := 300.0, "on to off"
+		if i%2 == 1 {
+			length, what = 150, "off to on"
+		}
+		if got := times[i+1] - times[i]; got < length-20 { // how late it may be, TestWidgetKeepsTheRhythm says
+			t.Errorf("%s %d: got %.0f ms, want %.0f at least", what, i, got, length)
+		}
+	}
+}
+
+// Caps count what this page and this session showed, over reloads.
+func TestWidgetKeepsItsCaps(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, quick+` data-max-per-page="2" data-max-per-session="3"`)
+	p.postMany(t, "a", 5)
+	awaitJS(t, tab, "visible.length == 4")
+	p.awaitSubscribers(t, 0) // a page that will show no more listens no more
+	reload(t, tab)
+	p.awaitSubscribers(t, 1)
+	p.postMany(t, "b", 3)
+	awaitJS(t, tab, "visible.length == 2")
+	p.awaitSubscribers(t, 0)
+	reload(t, tab)
+	awaitJS(t, tab, "part('card') && !part('card').hidden")
+	p.post(t, "user_name=c")
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 0 {
+		t.Errorf("%d cards over the cap of the session", got)
+	}
+}
+
+// A card once seen is not shown again: not after a reload, not in another tab.
+func TestWidgetShowsACardOnce(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	url := servePage(t, widgetPage(p.url, quick+` data-recent="3"`, ""))
+	first := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=Ada")
+	awaitShows(t, first, 1)
+	reload(t, first)
+	p.awaitSubscribers(t, 1)
+	second := sibling(t, first, url)
+	awaitJS(t, second, "part('card') && !part('card').hidden")
+	p.post(t, "user_name=Bob")
+	settle(t, second)
+	got := append(eval[[]string](t, first, "shows().map(e => e.user_name)"), eval[[]string](t, second, "shows().map(e => e.user_name)")...)
+	if !slices.Equal(got, []string{"Bob"}) {
+		t.Errorf("after the reload the two tabs showed %v, want Bob once", got)
+	}
+}
+
+// Closing does what data-dismiss says, and nothing else; Esc closes.
+func TestWidgetClosingMeansWhatTheTagSays(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		dismiss         string
+		sameTab, reload bool   // another card afterwards: in the open page, after a reload
+		newTab          bool   // in a tab opened afterwards
+		later           string // milliseconds after which there is one anyhow
+	}{
+		{"card", true, true, true, ""},
+		{"session", false, false, true, ""},
+		{"day", false, false, false, "864e5"},
+		{"forever", false, false, false, ""},
+	} {
+		t.Run(c.dismiss, func(t *testing.T) {
+			p := start(t)
+			url := servePage(t, widgetPage(p.url, `data-cooldown="0" data-dismiss="`+c.dismiss+`"`, ""))
+			tab := tab(t, url)
+			p.awaitSubscribers(t, 1)
+			shows := func(in context.Context, name string) bool {
+				before := eval[int](t, in, "shows().length")
+				awaitJS(t, in, "part('card') && !part('card').hidden")
+				p.post(t, "user_name="+name)
+				settle(t, in)
+				return eval[int](t, in, "shows().length") > before
+			}
+			if !shows(tab, "first") {
+				t.Fatal("no card at all")
+			}
+			pressed(t, tab, kb.Escape)
+			awaitJS(t, tab, "seen.at(-1).type == 'close' && seen.at(-1).reason == 'dismissed'")
+			if got := shows(tab, "same page"); got != c.sameTab {
+				t.Errorf("another card on the page: got %v, want %v", got, c.sameTab)
+			}
+			reload(t, tab)
+			if c.reload {
+				p.awaitSubscribers(t, 1)
+			}
+			if got := shows(tab, "reloaded"); got != c.reload {
+				t.Errorf("another card after a reload: got %v, want %v", got, c.reload)
+			}
+			other := neighbour(t, tab, url)
+			if c.newTab {
+				p.awaitSubscribers(t, 1)
+			}
+			if got := shows(other, "new tab"); got != c.newTab {
+				t.Errorf("a card in a new tab: got %v, want %v", got, c.newTab)
+			}
+			if c.later != "" {
+				eval[chromedp.Void](t, other, "ahead = "+c.later)
+				p.awaitSubscribers(t, 1)
+				if !shows(other, "later") {
+					t.Error("no card a day later")
+				}
+			}
+		})
+	}
+}
+
+// Closed for the session, the other tabs that are open stay silent too.
+func TestWidgetClosedForTheSessionIsClosedInOpenTabs(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	url := servePage(t, widgetPage(p.url, quick, ""))
+	first := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	second := neighbour(t, first, url)
+	awaitJS(t, second, "part('card') && !part('card').hidden")
+	p.post(t)
+	awaitShows(t, second, 1)
+	eval[chromedp.Void](t, second, "part('close').click()")
+	p.awaitSubscribers(t, 0) // none of the tabs listens any more
+	toFront(t, first)
+	p.post(t)
+	settle(t, first)
+	if got := eval[int](t, first, "shows().length"); got != 0 {
+		t.Errorf("the other tab showed %d cards", got)
+	}
+}
