@@ -12,11 +12,8 @@ func TestCutAtEveryByte(t *testing.T) {
 	for _, w := range []way{ways[1], ways[3]} { // HTTP/1.0 has the bytes as they are
 		t.Run(w.name, func(t *testing.T) {
 			f := serve(t, func(o *setup) { o.api.Flush = w.flush })
-			var want []string
 			opening := f.open(w, "/events").next(t, &reader{}, 1)[0]
-			for i := range 3 {
-				want = append(want, f.post(fmt.Sprintf(`{"user_name":"%d"}`, i)))
-			}
+			want := f.postSome(3)
 			from := "/events?last_event_id=" + opening.id
 			whole := 0
 			for _, e := range f.open(w, from).next(t, &reader{}, 4) {
@@ -68,15 +65,12 @@ func (o *opened) readBytes(t *testing.T, r *reader, n int) (ids []string) {
 
 func TestOnlyReadyWasSeen(t *testing.T) {
 	f := serve(t)
-	f.post(`{"user_name":"before"}`)
+	f.postSome(1)
 	r := &reader{}
 	o := f.open(ways[0], "/events")
 	o.next(t, r, 1)
 	o.cut()
-	var want []string
-	for i := range 7 {
-		want = append(want, f.post(fmt.Sprintf(`{"user_name":"%d"}`, i)))
-	}
+	want := f.postSome(7)
 	again := f.open(ways[0], "/events", "Last-Event-ID: "+r.lastID).next(t, &reader{}, 8)
 	if got := idsOf(again[1:]); !slices.Equal(got, want) || !strings.Contains(again[0].data, `"replay":"complete"`) {
 		t.Errorf("got %q after %q, want %q", got, again[0].data, want)
@@ -88,10 +82,7 @@ func TestOnlyReadyWasSeen(t *testing.T) {
 func TestReadyIsNeverAhead(t *testing.T) {
 	f := serve(t)
 	start := f.open(ways[0], "/events").next(t, &reader{}, 1)[0].id
-	var want []string
-	for i := range 200 { // more than a channel holds
-		want = append(want, f.post(fmt.Sprintf(`{"user_name":"%d"}`, i)))
-	}
+	want := f.postSome(200) // more than a channel holds
 	for _, query := range []string{"?", "?recent=20&"} {
 		var got []string
 		for last, n := start, 1; len(got) < len(want); n++ {
@@ -113,10 +104,7 @@ func TestReadyIsNeverAhead(t *testing.T) {
 
 func TestRecentEventsAreNotLostByACutAfterReady(t *testing.T) {
 	f := serve(t)
-	var want []string
-	for i := range 5 {
-		want = append(want, f.post(fmt.Sprintf(`{"user_name":"%d"}`, i)))
-	}
+	want := f.postSome(5)
 	r := &reader{}
 	o := f.open(ways[0], "/events?recent=3")
 	o.next(t, r, 1)
@@ -154,10 +142,7 @@ func TestEveryPositionIsAnsweredInTheOpeningFrame(t *testing.T) {
 	for _, test := range tests {
 		t.Run(fmt.Sprintf("%.20s %s", test.position, test.query), func(t *testing.T) {
 			f := serve(t, func(o *setup) { o.log.Retain = 10 })
-			var ids []string
-			for i := range 15 {
-				ids = append(ids, f.post(fmt.Sprintf(`{"user_name":"%d"}`, i)))
-			}
+			ids := f.postSome(15)
 			epoch, _, _ := strings.Cut(ids[0], "-")
 			var want []string
 			for _, i := range test.want {
@@ -179,10 +164,7 @@ func TestEveryPositionIsAnsweredInTheOpeningFrame(t *testing.T) {
 
 func TestPositionIsReadFromHeaderThenQuery(t *testing.T) {
 	f := serve(t)
-	var ids []string
-	for i := range 3 {
-		ids = append(ids, f.post(fmt.Sprintf(`{"user_name":"%d"}`, i)))
-	}
+	ids := f.postSome(3)
 	tests := []struct {
 		query, header, want string
 	}{

@@ -184,6 +184,19 @@ func (f *face) post(json string) (id string) {
 	return id
 }
 
+// postSome stores n signups named 0, 1, 2 …, and returns their ids once newcomers find them.
+func (f *face) postSome(n int) (ids []string) {
+	f.t.Helper()
+	for i := range n {
+		ids = append(ids, f.post(fmt.Sprintf(`{"user_name":"%d"}`, i)))
+	}
+	until(f.t, "the registry has what is stored", func() bool {
+		_, position := f.registry.Recent("default", 1)
+		return position.String() == ids[n-1]
+	})
+	return ids
+}
+
 // way is one of the ways in which a stream reaches a client.
 type way struct {
 	name    string
