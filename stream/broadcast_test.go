@@ -30,6 +30,8 @@ func TestDeliveryAllocatesNothingPerSubscriber(t *testing.T) {
 		return testing.AllocsPerRun(200, func() {
 			seq++
 			site.publish(frame(seq), time.Now())
+			for site.feed(feedPortion) {
+			}
 			for _, s := range site.live {
 				if b, err := s.Next(); err != nil || b.Frames != 1 {
 					t.Fatalf("got %d frames, %v", b.Frames, err)
@@ -57,6 +59,8 @@ func BenchmarkBroadcast(b *testing.B) {
 	b.ResetTimer()
 	for i := range b.N {
 		site.publish(frame(uint64(i+1)), time.Now())
+		for site.feed(feedPortion) {
+		}
 		for _, s := range site.live {
 			s.Next()
 		}

@@ -63,6 +63,7 @@ type Registry struct {
 	readers  chan struct{} // one token for each reader of the log
 	slot     atomic.Uint32 // of the newest subscription: which beat of the heartbeat is its
 	counters counters
+	feeder   feeder
 
 	mu    sync.RWMutex // guards sites and base
 	sites map[string]*site
@@ -77,6 +78,7 @@ func NewRegistry(log Log, o Options) *Registry {
 		now:     time.Now,
 		o:       o,
 		readers: make(chan struct{}, o.Readers),
+		feeder:  feeder{wake: make(chan struct{}, 1)},
 		sites:   make(map[string]*site),
 	}
 }
@@ -102,6 +104,11 @@ func (r *Registry) site(name string) *site {
 // Run reads the log, calls primed once it has caught up, and from then on hands each new event to
 // the subscriptions of its site, until ctx ends or the log cannot go on.
 func (r *Registry) Run(ctx context.Context, primed func()) error {
+	ctx, stop := context.WithCancel(ctx)
+	var feeding sync.WaitGroup
+	feeding.Go(func() { r.runFeeder(ctx) })
+	defer feeding.Wait()
+	defer stop()
 	state, err := r.log.State(ctx)
 	if err != nil {
 		return fmt.Errorf("read the log's state: %w", err)

@@ -142,7 +142,7 @@ func TestEverySubscriberGetsExactlyTheLog(t *testing.T) {
 		seeds = 100
 	}
 	// Small buffers, so that memory, log and live feed take turns all the time.
-	d := newDeck(t, stream.Options{Buffer: 3, Window: 12, ArrearsWindow: 24, Retain: 1000, Retention: time.Hour})
+	d := newDeck(t, stream.Options{Buffer: 2, Window: 3, ArrearsWindow: 6, Retain: 1000, Retention: time.Hour})
 	next := make(chan uint64)
 	var workers sync.WaitGroup
 	for range 8 {

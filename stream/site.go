@@ -14,8 +14,13 @@ type site struct {
 
 	mu sync.Mutex // guards everything below; nothing blocks under it
 
-	live    []*Subscription // joined: publish sends to each of them
+	live    []*Subscription // joined: feed sends to each of them
 	arrears []*Subscription // catching up: they ask to be admitted when they have
+
+	feeding bool   // frames were published that not every live subscription was sent yet
+	fed     int    // how many of live were, in this round
+	again   bool   // this round has missed somebody
+	roundTo uint64 // newest sequence when the round began
 
 	kept  [2]shelf // by Kind: what the retention keeps
 	floor uint64   // newest sequence that the retention removed
@@ -29,21 +34,14 @@ type site struct {
 	tailBytes int
 }
 
-// publish hands a frame to every joined subscription. One whose channel is full is put in arrears:
-// it gets no more until it has drained the channel and asked to be admitted again.
+// publish puts a frame where every subscription of the site gets it from: see feed.
 func (t *site) publish(f *Frame, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.keep(f, now)
-	for i := 0; i < len(t.live); {
-		s := t.live[i]
-		select {
-		case s.ch <- f:
-			i++
-		default:
-			t.move(s, true)
-			t.reg.counters.arrears.Add(1)
-		}
+	if len(t.live) > 0 && !t.feeding {
+		t.feeding, t.fed = true, 0
+		t.reg.feeder.add(t)
 	}
 }
 
@@ -60,7 +58,7 @@ func (t *site) keep(f *Frame, now time.Time) {
 // trimTail lets the oldest frames go from memory. Callers hold t.mu.
 func (t *site) trimTail() {
 	o := &t.reg.o
-	for len(t.tail) > o.Window && (len(t.arrears) == 0 || len(t.tail) > o.ArrearsWindow || t.tailBytes > o.ArrearsBytes) {
+	for len(t.tail) > o.Window && (len(t.arrears) == 0 && !t.feeding || len(t.tail) > o.ArrearsWindow || t.tailBytes > o.ArrearsBytes) {
 		t.tailFrom = t.tail[0].Seq()
 		t.tailBytes -= len(t.tail[0].Bytes())
 		t.tail[0] = nil
@@ -120,12 +118,13 @@ func (t *site) admit(s *Subscription) error {
 		}
 	}
 	t.move(s, false)
+	s.sent = t.last
 	return nil
 }
 
 // enter adds a new subscription, live or in arrears. Callers hold t.mu.
 func (t *site) enter(s *Subscription, behind bool) {
-	s.site = t
+	s.site, s.sent = t, t.last
 	t.put(s, behind)
 }
 
@@ -171,4 +170,7 @@ func (t *site) take(s *Subscription) {
 	(*list)[s.index], last.index = last, s.index
 	(*list)[end] = nil
 	*list = (*list)[:end]
+	if list == &t.live && s.index < t.fed && end >= t.fed {
+		t.again = true // last has moved to where this round has already been
+	}
 }

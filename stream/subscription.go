@@ -41,6 +41,7 @@ type Subscription struct {
 	slot    uint8  // which beat of the heartbeat is its
 	gapTo   uint64 // it has been told that events up to here may be missing
 	index   int    // place in its site's list; guarded by site.mu
+	sent    uint64 // newest sequence put into ch, while live; guarded by site.mu
 	ended   error  // guarded by site.mu until ch is closed
 }
 
@@ -120,13 +121,10 @@ func (s *Subscription) gather(first *Frame) Batch {
 
 // advance notes that a frame is being returned; false means that the subscriber has it already.
 func (s *Subscription) advance(f *Frame) bool {
-	if f.Seq() == 0 { // a heartbeat
-		return true
-	}
-	if f.Seq() <= s.pos {
+	if f == nudge || f.Seq() <= s.pos && f != heartbeat {
 		return false
 	}
-	s.pos = f.Seq()
+	s.pos = max(s.pos, f.Seq())
 	return true
 }
 
