@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -93,8 +94,8 @@ type certificateFiles struct {
 
 	mu     sync.Mutex // guards all below
 	loaded *tls.Certificate
-	stamp  string    // of the files as they were tried last
-	looked time.Time // when that was
+	tried  [sha256.Size]byte // the content that was tried last
+	looked time.Time         // when that was
 }
 
 // lookAgain is the shortest time between two looks at the files.
@@ -109,33 +110,35 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return f.loaded, nil
 	}
 	f.looked = time.Now()
-	stamp := stampOf(f.cert) + " " + stampOf(f.key)
-	if f.loaded != nil && stamp == f.stamp {
-		return f.loaded, nil
-	}
-	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
-	if err != nil {
+	if err := f.reload(); err != nil {
 		if f.loaded == nil {
 			return nil, err
 		}
-		if stamp != f.stamp {
-			f.logger.Warn("the certificate's files have changed and cannot be used: the one before stays", "error", err)
-		}
-		f.stamp = stamp
-		return f.loaded, nil
+		f.logger.Warn("the certificate's files have changed and cannot be used: the one before stays", "error", err)
+	}
+	return f.loaded, nil
+}
+
+// reload loads files that are not those of the last try; their times do not count, for two files
+// can be written in one tick of the clock. Callers hold f.mu.
+func (f *certificateFiles) reload() error {
+	cert, err := os.ReadFile(f.cert)
+	key, keyErr := os.ReadFile(f.key)
+	content := sha256.Sum256(fmt.Append(nil, len(cert), err, keyErr, string(cert), string(key)))
+	if content == f.tried {
+		return nil
+	}
+	f.tried = content
+	if err := errors.Join(err, keyErr); err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return err
 	}
 	if f.loaded != nil {
 		f.logger.Info("certificate reloaded", "valid_until", pair.Leaf.NotAfter)
 	}
-	f.loaded, f.stamp = &pair, stamp
-	return f.loaded, nil
-}
-
-// stampOf changes when a file does, also when it is a link to another.
-func stampOf(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err.Error()
-	}
-	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
+	f.loaded = &pair
+	return nil
 }
