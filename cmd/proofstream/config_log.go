@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // LogValue is the configuration in effect, under the names of the variables and without secrets.
@@ -18,7 +19,11 @@ func (c Config) LogValue() slog.Value {
 		case "NATS_URL":
 			attrs = append(attrs, slog.String(envPrefix+name, withoutUserInfo(c.NATSURL)))
 		default:
-			attrs = append(attrs, slog.Any(envPrefix+name, v.Field(i).Interface()))
+			value := v.Field(i).Interface()
+			if d, ok := value.(time.Duration); ok {
+				value = d.String() // JSON would have nanoseconds
+			}
+			attrs = append(attrs, slog.Any(envPrefix+name, value))
 		}
 	}
 	fsync := "always"
