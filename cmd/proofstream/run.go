@@ -56,7 +56,7 @@ func newLogger(cfg Config, w io.Writer) *slog.Logger {
 }
 
 func openLog(ctx context.Context, cfg Config, logger *slog.Logger) (*natslog.Log, error) {
-	return natslog.Open(ctx, natslog.Options{
+	log, err := natslog.Open(ctx, natslog.Options{
 		Dir:       cfg.DataDir,
 		Fsync:     cfg.SyncEvery,
 		Retain:    cfg.Retain,
@@ -68,6 +68,10 @@ func openLog(ctx context.Context, cfg Config, logger *slog.Logger) (*natslog.Log
 		Replicas:  cfg.NATSReplicas,
 		Update:    cfg.NATSUpdate,
 	})
+	if err != nil && cfg.NATSURL == "" {
+		return nil, fmt.Errorf("%w (set PROOF_DATA_DIR to a directory that this process may write and no other uses)", err)
+	}
+	return log, err
 }
 
 // service is everything that runs, between config and exit.
