@@ -91,28 +91,22 @@ func positionOf(r *http.Request) string {
 // where the connection can be taken over, else here.
 func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte, ended func(stream.Ending)) error {
 	setStreamHeaders(c.Response().Header())
-	if t := s.takeOver(c); t != nil {
+	if t := s.takeOver(c, opening); t != nil {
+		t.sub, t.ended = sub, ended
+		s.hangups.watch(t)
 		s.streams.Add(1)
-		go func() {
-			defer s.streams.Done()
-			t.owner = sub
-			s.hangups.watch(t)
-			ended(s.write(t, sub, opening))
-			s.hangups.forget(t)
-			t.conn.Close()
-		}()
+		go t.live(s)
 		return nil
 	}
 	f := newFlushed(c)
 	stop := f.onGone(func() { sub.End(stream.Gone) })
 	defer stop()
-	ended(s.write(f, sub, opening))
+	ended(s.write(f, sub, f.send(opening)))
 	panic(http.ErrAbortHandler) // ends the stream as incomplete, so that the client comes back
 }
 
-// write is the life of a stream. It returns why that ended.
-func (s *Server) write(w wire, sub *stream.Subscription, opening []byte) stream.Ending {
-	err := w.send(opening)
+// write is the life of a stream whose opening was sent with err. It returns why the stream ended.
+func (s *Server) write(w wire, sub *stream.Subscription, err error) stream.Ending {
 	for err == nil {
 		var batch stream.Batch
 		if batch, err = sub.Next(); err != nil {
@@ -122,6 +116,12 @@ func (s *Server) write(w wire, sub *stream.Subscription, opening []byte) stream.
 			s.o.Registry.Sent(batch)
 		}
 	}
+	return s.finish(w, sub, err)
+}
+
+// finish tells a browser to come back, where the service ends the stream, and closes the
+// subscription.
+func (s *Server) finish(w wire, sub *stream.Subscription, err error) stream.Ending {
 	if errors.Is(err, stream.Drained) {
 		_ = w.send(stream.BusyFrame(s.comeBack())) // who has left need not be told
 	}
@@ -134,9 +134,9 @@ func (s *Server) write(w wire, sub *stream.Subscription, opening []byte) stream.
 func (s *Server) turnAway(c echo.Context, retry time.Duration) error {
 	setStreamHeaders(c.Response().Header())
 	busy := stream.BusyFrame(retry)
-	if t := s.takeOver(c); t != nil {
+	if t := s.takeOver(c, busy); t != nil {
 		defer t.conn.Close()
-		_ = t.send(busy)
+		_ = t.open()
 		return nil
 	}
 	_ = newFlushed(c).send(busy)

@@ -26,7 +26,7 @@ func newFlushed(c echo.Context) *flushed {
 func (f *flushed) onGone(call func()) (stop func() bool) { return context.AfterFunc(f.ctx, call) }
 
 func (f *flushed) send(frames []byte) error {
-	f.until.renew(f.ctl.SetWriteDeadline, slowLeast, slowMost)
+	f.until.renew(f.ctl, slowLeast, slowMost)
 	if !f.begun {
 		f.w.WriteHeader(http.StatusOK)
 		f.begun = true

@@ -46,7 +46,7 @@ func newHangups() (*hangups, error) {
 	return &hangups{fd: fd, epoll: os.NewFile(uintptr(fd), "epoll")}, nil
 }
 
-// watch begins to look after a connection whose owner is set.
+// watch begins to look after a connection whose subscription is set.
 func (h *hangups) watch(t *taken) {
 	tcp := tcpOf(t.conn)
 	if tcp == nil {

@@ -21,10 +21,11 @@ import (
 // goroutine and a channel.
 type taken struct {
 	conn    net.Conn
-	head    []byte // of the response, until it is sent
+	head    []byte // of the response, with the opening frame; nil once sent
 	chunked bool   // RFC 9112 section 7.1; HTTP/1.0 does not know it
 	until   deadline
-	owner   *stream.Subscription
+	sub     *stream.Subscription
+	ended   func(stream.Ending)
 	watched watched
 }
 
@@ -32,8 +33,9 @@ type taken struct {
 // what it has not read costs little.
 const sendBuffer = 32 << 10
 
-// takeOver returns the request's connection, or nil where it must stay with net/http (HTTP/2).
-func (s *Server) takeOver(c echo.Context) *taken {
+// takeOver returns the request's connection, ready to open with a frame, or nil where it must stay
+// with net/http (HTTP/2).
+func (s *Server) takeOver(c echo.Context, opening []byte) *taken {
 	r := c.Request()
 	if s.o.Flush || r.ProtoMajor != 1 {
 		return nil
@@ -48,14 +50,14 @@ func (s *Server) takeOver(c echo.Context) *taken {
 		setUserTimeout(tcp)
 	}
 	t := &taken{conn: conn, chunked: r.ProtoAtLeast(1, 1)}
-	t.head = t.responseHead(c.Response().Header())
+	t.head = t.appendFrames(t.responseHead(c.Response().Header()), opening)
 	return t
 }
 
 // responseHead writes out status line and headers.
 func (t *taken) responseHead(h http.Header) []byte {
 	var b bytes.Buffer
-	b.Grow(512)
+	b.Grow(1 << 10)
 	if t.chunked {
 		b.WriteString("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n")
 	} else {
@@ -67,49 +69,90 @@ func (t *taken) responseHead(h http.Header) []byte {
 	return b.Bytes()
 }
 
+// live is the goroutine of a stream. It, and what it calls until the kernel has the bytes, keeps
+// its variables few: the stack of an idle subscriber then stays at the 2 KB that it began with.
+func (t *taken) live(s *Server) {
+	why := s.write(t, t.sub, t.open())
+	t.ended(why)
+	s.hangups.forget(t)
+	t.conn.Close()
+	s.streams.Done()
+}
+
+// open sends the head and the opening frame.
+func (t *taken) open() error {
+	head := t.head
+	t.head = nil
+	return t.writeAll(head)
+}
+
 // chunks keeps buffers between writes, so that an idle stream holds none.
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 func (t *taken) send(frames []byte) error {
-	if !t.chunked && t.head == nil {
+	if !t.chunked {
 		return t.writeAll(frames)
 	}
-	pooled := chunks.Get().(*[]byte)
-	defer chunks.Put(pooled)
-	b := append((*pooled)[:0], t.head...)
-	t.head = nil
-	if t.chunked {
-		b = append(strconv.AppendUint(b, uint64(len(frames)), 16), "\r\n"...)
-		b = append(append(b, frames...), "\r\n"...)
-	} else {
-		b = append(b, frames...)
-	}
-	*pooled = b
-	return t.writeAll(b)
+	b := chunks.Get().(*[]byte)
+	*b = t.appendFrames((*b)[:0], frames)
+	err := t.writeAll(*b)
+	chunks.Put(b)
+	return err
 }
 
-// writeAll writes with patience: as long as the reader takes some of it now and then, it goes on.
-func (t *taken) writeAll(b []byte) error {
-	if _, secured := t.conn.(*tls.Conn); secured {
-		t.until.renew(t.conn.SetWriteDeadline, slowLeast, slowMost)
-		_, err := t.conn.Write(b) // TLS cannot go on after a timeout
-		return err
+// appendFrames writes frames to b as they go over the wire.
+func (t *taken) appendFrames(b, frames []byte) []byte {
+	if !t.chunked {
+		return append(b, frames...)
 	}
-	// Deadlines come several times within the patience, to see when bytes were last accepted.
-	const look = (slowMost - slowLeast) / 2
-	for progress := time.Now(); ; {
-		t.until.renew(t.conn.SetWriteDeadline, look/2, look)
-		n, err := t.conn.Write(b)
-		if err == nil {
+	b = append(strconv.AppendUint(b, uint64(len(frames)), 16), "\r\n"...)
+	b = append(b, frames...)
+	return append(b, "\r\n"...)
+}
+
+// look is the time between two looks at whether a reader has accepted anything: deadlines come
+// several times within the patience with it.
+const look = (slowMost - slowLeast) / 2
+
+func (t *taken) writeAll(b []byte) error {
+	t.renew()
+	n, err := t.conn.Write(b)
+	if err == nil {
+		return nil
+	}
+	return t.insist(b[n:], n > 0, err)
+}
+
+func (t *taken) renew() {
+	near, far := look/2, look
+	if _, secured := t.conn.(*tls.Conn); secured { // TLS cannot go on after a timeout
+		near, far = slowLeast, slowMost
+	}
+	t.until.renew(t.conn, near, far)
+}
+
+// insist goes on after a write that ended early, as long as the reader takes some of it now and
+// then.
+func (t *taken) insist(b []byte, some bool, err error) error {
+	begun := time.Now()
+	progress := begun
+	if !some {
+		progress = begun.Add(-look / 2) // that write has waited for at least so long
+	}
+	for errors.Is(err, os.ErrDeadlineExceeded) && time.Since(progress) < slowLeast {
+		if _, secured := t.conn.(*tls.Conn); secured {
+			return err
+		}
+		t.renew()
+		var n int
+		if n, err = t.conn.Write(b); err == nil {
 			return nil
 		}
 		if n > 0 {
 			b, progress = b[n:], time.Now()
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(progress) >= slowLeast {
-			return err
-		}
 	}
+	return err
 }
 
 // tcpOf returns the TCP connection under conn, nil if there is none.
@@ -123,6 +166,6 @@ func tcpOf(conn net.Conn) *net.TCPConn {
 
 // hungUp ends the stream from outside: its connection is closed for good.
 func (t *taken) hungUp(why stream.Ending) {
-	t.owner.End(why)
+	t.sub.End(why)
 	t.conn.Close()
 }

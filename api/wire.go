@@ -31,12 +31,12 @@ type deadline struct {
 }
 
 // renew sets a deadline that lies between near and far from now, if the present one is nearer.
-func (d *deadline) renew(set func(time.Time) error, near, far time.Duration) {
+func (d *deadline) renew(c interface{ SetWriteDeadline(time.Time) error }, near, far time.Duration) {
 	now := time.Now()
 	if d.at-now.UnixNano() < int64(near) {
 		until := now.Add(far)
 		d.at = until.UnixNano()
-		_ = set(until) // a connection that cannot take one fails at the write that follows
+		_ = c.SetWriteDeadline(until) // a connection that cannot take one fails at the write that follows
 	}
 }
 
