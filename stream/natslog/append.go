@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	ackPatience = 5 * time.Second        // how long one publish waits for its acknowledgement
-	retryPause  = 250 * time.Millisecond // before the next one, when nobody leads the stream
+	ackPatience = 5 * time.Second        // how long a publish waits for its acknowledgement
+	tryPatience = 2 * time.Second        // the same in a cluster, where the next try may find another node
+	retryPause  = 250 * time.Millisecond // before that next try
 	patience    = 12 * time.Second       // how long an Append tries in all: elections last up to 10 s
 )
 
@@ -81,7 +82,7 @@ func (l *Log) publishUntilAnswered(ctx context.Context, msg *nats.Msg) (*jetstre
 	whole, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		try, cancel := context.WithTimeout(whole, ackPatience)
+		try, cancel := context.WithTimeout(whole, tryPatience)
 		ack, err := l.js.PublishMsg(try, msg, jetstream.WithRetryAttempts(0))
 		cancel()
 		if err == nil {

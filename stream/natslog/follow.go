@@ -24,7 +24,7 @@ func (l *Log) Follow(ctx context.Context, after uint64) iter.Seq2[stream.Event, 
 				yield(stream.Event{}, err)
 				return
 			}
-			pause(ctx, 100*time.Millisecond)
+			pause(ctx, 50*time.Millisecond)
 		}
 	}
 }
@@ -37,17 +37,21 @@ type LostError struct {
 }
 
 func (e *LostError) Error() string {
-	return fmt.Sprintf("log ends at %d, but was read up to %d: it was replaced by an older or an empty one; restart to read it anew",
-		e.Last, e.Read)
+	return fmt.Sprintf("log was replaced by another, which ends at %d, when it was read up to %d; restart to read it anew", e.Last, e.Read)
 }
 
-var errEnough = errors.New("the loop over the events was left")
+var (
+	errEnough = errors.New("the loop over the events was left")
+	errAnew   = errors.New("the consumer was made anew")
+)
 
 // follower is one call of Follow: it knows how far it is, whatever becomes of its consumers.
 type follower struct {
-	log   *Log
-	last  uint64
-	yield func(stream.Event, error) bool
+	log      *Log
+	last     uint64
+	created  time.Time // when the stream was made that is being read
+	consumer string    // that of this run; the client makes another at will
+	yield    func(stream.Event, error) bool
 }
 
 // run follows with one consumer until that fails.
@@ -55,6 +59,7 @@ func (f *follower) run(ctx context.Context) error {
 	if err := f.check(ctx); err != nil {
 		return err
 	}
+	f.consumer = ""
 	asking, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
 	consumer, err := f.log.js.OrderedConsumer(asking, f.log.opts.Stream, jetstream.OrderedConsumerConfig{
@@ -82,20 +87,39 @@ func (f *follower) run(ctx context.Context) error {
 	}
 }
 
-// check fails with a LostError when the log does not reach as far as it was read.
+// check fails with a LostError when this is not the log that was read, or no longer reaches as far.
 func (f *follower) check(ctx context.Context) error {
-	state, err := f.log.State(ctx)
-	if err == nil && state.Last < f.last {
-		err = &LostError{Read: f.last, Last: state.Last}
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	s, err := f.log.js.Stream(ctx, f.log.opts.Stream)
+	if err != nil {
+		return err
 	}
-	return err
+	info := s.CachedInfo()
+	if f.created.IsZero() {
+		f.created = info.Created
+	}
+	if !f.created.Equal(info.Created) || info.State.LastSeq < f.last {
+		return &LostError{Read: f.last, Last: info.State.LastSeq}
+	}
+	return nil
 }
 
-// pass yields the event in msg, unless a former consumer did.
+// pass yields the event in msg, unless a former consumer did. What a consumer brings that was made
+// behind our back may be of another log: that is checked first.
 func (f *follower) pass(msg jetstream.Msg) error {
 	meta, err := msg.Metadata()
-	if err != nil || meta.Sequence.Stream <= f.last {
+	if err != nil {
 		return err
+	}
+	if f.consumer == "" {
+		f.consumer = meta.Consumer
+	}
+	if f.consumer != meta.Consumer {
+		return errAnew
+	}
+	if meta.Sequence.Stream <= f.last {
+		return nil
 	}
 	site, kind, err := f.log.parseSubject(msg.Subject())
 	if err != nil {
