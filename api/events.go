@@ -22,15 +22,15 @@ const (
 // browser's EventSource for good (WHATWG HTML section 9.2.3); all else is told in the stream.
 func (s *Server) getEvents(c echo.Context) error {
 	r := c.Request()
-	site, err := s.siteOf(r)
+	site, err := s.siteOf(c)
 	if err != nil {
 		return err
 	}
-	recent, err := count(r, "recent", 0, 0, 20)
+	recent, err := count(c, "recent", 0, 0, 20)
 	if err != nil {
 		return err
 	}
-	sub, welcome, leave, err := s.join(r, stream.Request{Site: site.Name, Position: positionOf(r), Recent: recent})
+	sub, welcome, leave, err := s.join(r, stream.Request{Site: site.Name, Position: positionOf(c), Recent: recent})
 	switch {
 	case errors.Is(err, stream.ErrDraining):
 		return s.turnAway(c, s.comeBack())
@@ -74,13 +74,12 @@ func (s *Server) followed(c echo.Context, site string, w stream.Welcome, leave f
 
 // positionOf returns the last id that a subscriber saw, empty when it names none. The header wins:
 // an EventSource that reconnects by itself keeps the address it began with.
-func positionOf(r *http.Request) string {
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
+func positionOf(c echo.Context) string {
+	if id := c.Request().Header.Get("Last-Event-ID"); id != "" {
 		return id
 	}
-	q := r.URL.Query()
 	for _, name := range []string{"last_event_id", "lastEventId", "Last-Event-ID"} {
-		if id := q.Get(name); id != "" {
+		if id := c.QueryParam(name); id != "" {
 			return id
 		}
 	}

@@ -12,11 +12,11 @@ import (
 // getRecent answers what a stream with recent would begin with, for visitors behind something that
 // holds streams back.
 func (s *Server) getRecent(c echo.Context) error {
-	site, err := s.siteOf(c.Request())
+	site, err := s.siteOf(c)
 	if err != nil {
 		return err
 	}
-	limit, err := count(c.Request(), "limit", 5, 1, 20)
+	limit, err := count(c, "limit", 5, 1, 20)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func appendWithID(b []byte, f *stream.Frame) []byte {
 
 // getStats answers the numbers of the moment.
 func (s *Server) getStats(c echo.Context) error {
-	site, err := s.siteOf(c.Request())
+	site, err := s.siteOf(c)
 	if err != nil {
 		return err
 	}
@@ -59,8 +59,8 @@ func (s *Server) getStats(c echo.Context) error {
 
 // count reads a number from the query, clamped to what is allowed; absent or empty is the default.
 // The error is a 400.
-func count(r *http.Request, name string, absent, least, most int) (int, error) {
-	text := r.URL.Query().Get(name)
+func count(c echo.Context, name string, absent, least, most int) (int, error) {
+	text := c.QueryParam(name)
 	if text == "" {
 		return absent, nil
 	}

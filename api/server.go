@@ -210,8 +210,8 @@ func echoProblem(err error) error {
 
 // siteOf returns the site that a request names, checked against its origin. The error is a 404 or,
 // after that, a 403.
-func (s *Server) siteOf(r *http.Request) (*Site, error) {
-	name := r.URL.Query().Get("site")
+func (s *Server) siteOf(c echo.Context) (*Site, error) {
+	r, name := c.Request(), c.QueryParam("site") // Echo reads the query once
 	if name == "" {
 		name = "default"
 	}
