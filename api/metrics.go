@@ -85,7 +85,7 @@ var (
 	descPages       = desc("log_pages_read_total", "Pages of the log that subscribers read to catch up.")
 	descOvertaken   = desc("log_overtaken_total", "Times that the retention removed events before they were handed out.")
 	descLag         = desc("log_lag_events", "Events in the log that have not been handed out yet.")
-	descDamage      = desc("log_damage_total", "Times that the log's files were found damaged since this process began.")
+	descDamage      = desc("log_damage", "What was found wrong with the log's files when this process opened them; 0 is good.")
 	descReady       = desc("ready", "1 when posts and new streams are welcome, as /ready tells.")
 
 	descriptions = []*prometheus.Desc{descSubscribers, descLimit, descKept, descEnded, descResumes, descFrames, descBytes,
@@ -132,8 +132,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	counter(descOvertaken, st.Overtaken)
 	gauge(descLag, float64(st.Lag))
 	gauge(descLimit, float64(m.server.o.MaxSubscribers))
-	if log, ok := m.server.o.Log.(interface{ Damaged() uint64 }); ok {
-		counter(descDamage, log.Damaged())
+	if log, ok := m.server.o.Log.(interface{ Damage() []string }); ok { // not every log has files
+		gauge(descDamage, float64(len(log.Damage())))
 	}
 	ready := 0.0
 	if m.server.notReady() == "" {
