@@ -148,6 +148,9 @@ func (a *assetFiles) asset(c echo.Context) error {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("Cache-Control", file.cacheControl)
+	if path.Ext(c.Param("name")) == ".html" { // the demo page shows it in a frame
+		h.Set("Content-Security-Policy", demoPolicy)
+	}
 	return file.send(c)
 }
 
