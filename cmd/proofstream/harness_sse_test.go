@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -292,4 +293,9 @@ func ids(events []event) (ids []string) {
 		ids = append(ids, e.id)
 	}
 	return ids
+}
+
+// sortIDs puts ids into the order of their sequences.
+func sortIDs(ids []string) {
+	slices.SortFunc(ids, func(a, b string) int { return sequence(a) - sequence(b) })
 }

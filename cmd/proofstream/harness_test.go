@@ -63,7 +63,13 @@ type program struct {
 // directory of its own, testKey, no metrics, no rate limit. It returns once the program serves.
 func start(t *testing.T, env ...string) *program {
 	t.Helper()
-	p := launch(t, env...)
+	return startVia(t, nil, env...)
+}
+
+// startVia is start through another program, such as strace or ip netns exec.
+func startVia(t *testing.T, via []string, env ...string) *program {
+	t.Helper()
+	p := launchVia(t, via, env...)
 	line := p.awaitLog(`serving url=`)
 	p.url = regexp.MustCompile(`url=(http\S+)`).FindStringSubmatch(line)[1]
 	if p.key == "" {
@@ -78,7 +84,6 @@ func launch(t *testing.T, env ...string) *program {
 	return launchVia(t, nil, env...)
 }
 
-// launchVia starts the program through another, such as strace or ip netns exec.
 func launchVia(t *testing.T, via []string, env ...string) *program {
 	t.Helper()
 	self, err := os.Executable()

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// long is set where soaks may take minutes, PROOF_TEST_LONG=1.
+var long = os.Getenv("PROOF_TEST_LONG") != ""
+
+// scaled returns the number for the ordinary suite, or the full one in a soak.
+func scaled(ordinary, full int) int {
+	if long {
+		return full
+	}
+	return ordinary
+}
+
+// crowd is many subscribers of one site that do not reconnect.
+type crowd struct {
+	all   []*member
+	total atomic.Int64 // signups that arrived
+	left  atomic.Int64 // members whose stream has not ended
+	done  sync.WaitGroup
+}
+
+// member is one of a crowd. Its fields may be read when its stream has ended, or behind a fact that it counted.
+type member struct {
+	crowd  *crowd
+	conn   net.Conn
+	pause  time.Duration // after each batch that it reads
+	mu     sync.Mutex
+	ids    []string
+	kinds  map[string]int
+	retry  int
+	open   bool // a frame is begun and not ended
+	err    error
+	endAt  time.Time
+	status int
+}
+
+// gather opens n streams and waits until each has its opening frame. Each reads until its stream ends.
+func gather(t testing.TB, p *program, n int, query string) *crowd {
+	t.Helper()
+	c := &crowd{}
+	addr := strings.TrimPrefix(p.url, "http://")
+	opened := make(chan error, n)
+	limit := make(chan struct{}, 64)
+	for range n {
+		m := &member{crowd: c, kinds: map[string]int{}}
+		c.all = append(c.all, m)
+		c.left.Add(1)
+		c.done.Go(func() {
+			limit <- struct{}{}
+			m.conn, m.err = net.DialTimeout("tcp", addr, patience)
+			if m.err == nil {
+				_, m.err = fmt.Fprintf(m.conn, "GET /events%s HTTP/1.1\r\nHost: %s\r\n\r\n", query, addr)
+			}
+			<-limit
+			m.read(opened)
+		})
+	}
+	t.Cleanup(c.close)
+	for range n {
+		if err := <-opened; err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+func (c *crowd) close() {
+	for _, m := range c.all {
+		if m.conn != nil {
+			m.conn.Close()
+		}
+	}
+	c.done.Wait()
+}
+
+func (m *member) read(opened chan<- error) {
+	defer m.crowd.left.Add(-1)
+	if m.err != nil {
+		opened <- m.err
+		return
+	}
+	defer m.conn.Close()
+	resp, err := http.ReadResponse(bufio.NewReaderSize(m.conn, 4<<10), nil)
+	if err != nil {
+		m.err = err
+		opened <- err
+		return
+	}
+	m.status = resp.StatusCode
+	lines := bufio.NewReader(resp.Body)
+	p := parser{}
+	for first := true; ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			m.mu.Lock()
+			m.err, m.endAt = err, time.Now()
+			m.mu.Unlock()
+			if first {
+				opened <- err
+			}
+			return
+		}
+		if line == ":\n" {
+			continue
+		}
+		e, ok := p.line(strings.TrimSuffix(line, "\n"))
+		m.mu.Lock()
+		m.open = line != "\n"
+		if ok {
+			m.kinds[e.kind]++
+			if e.kind == "signup" {
+				m.ids = append(m.ids, e.id)
+				m.crowd.total.Add(1)
+			}
+			m.retry = int(p.retry.Milliseconds())
+		}
+		m.mu.Unlock()
+		if ok && first {
+			first = false
+			opened <- nil
+		}
+		if ok && m.pause > 0 && lines.Buffered() == 0 {
+			time.Sleep(m.pause)
+		}
+	}
+}
+
+// await waits until n signups have arrived at each member.
+func (c *crowd) await(t testing.TB, n int, within time.Duration) {
+	t.Helper()
+	want := int64(n * len(c.all))
+	until(t, within, func() bool { return c.total.Load() >= want }, func() string {
+		return fmt.Sprintf("%d of %d signups arrived, %d of %d streams are open", c.total.Load(), want, c.left.Load(), len(c.all))
+	})
+}
+
+// ended waits until every stream has ended.
+func (c *crowd) ended(t testing.TB, within time.Duration) {
+	t.Helper()
+	until(t, within, func() bool { return c.left.Load() == 0 }, func() string {
+		return fmt.Sprintf("%d of %d streams are open", c.left.Load(), len(c.all))
+	})
+	c.done.Wait()
+}
+
+// audit holds what each member received to what was published, in order, each once.
+func (c *crowd) audit(t testing.TB, want []string) {
+	t.Helper()
+	for i, m := range c.all {
+		m.mu.Lock()
+		if difference := differ(m.ids, want); difference != "" {
+			t.Errorf("subscriber %d: %s", i, difference)
+		}
+		m.mu.Unlock()
+	}
+}
+
+// differ describes the first difference between what came and what was to come, "" if there is none.
+func differ(got, want []string) string {
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			return fmt.Sprintf("got %d events, want %d; %s is missing", len(got), len(want), want[i])
+		case i >= len(want):
+			return fmt.Sprintf("got %d events, want %d; %s is too much", len(got), len(want), got[i])
+		case got[i] != want[i]:
+			return fmt.Sprintf("event %d is %s, want %s", i, got[i], want[i])
+		}
+	}
+	return ""
+}
+
+// until waits for a fact, and says how things stand when it does not come.
+func until(t testing.TB, within time.Duration, fact func() bool, stand func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(within); !fact(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", within, stand())
+		}
+	}
+}
+
+// burst posts n signups from several backends at once, and returns their ids in the order of the log.
+func (p *program) burst(t testing.TB, n int) (ids []string) {
+	t.Helper()
+	var (
+		posting sync.WaitGroup
+		mu      sync.Mutex
+		next    atomic.Int64
+	)
+	for range 8 {
+		posting.Go(func() {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				id, err := p.tryPost("", fmt.Sprintf("user_name=burst %d", i))
+				mu.Lock()
+				if err != nil {
+					t.Errorf("post %d: %v", i, err)
+				}
+				ids = append(ids, id)
+				mu.Unlock()
+			}
+		})
+	}
+	posting.Wait()
+	sortIDs(ids)
+	return ids
+}
+
+// sequence returns the number in an id.
+func sequence(id string) int {
+	_, digits, _ := strings.Cut(id, "-")
+	n, _ := strconv.Atoi(digits)
+	return n
+}
+
+// descriptors makes sure that this process may open n files, and skips the test where it may not.
+func descriptors(t *testing.T, n int) {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < uint64(n) {
+		t.Skipf("needs %d descriptors, has %d: raise ulimit -n", n, limit.Cur)
+	}
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// While backends post at full speed, SIGTERM ends many streams: each after a whole frame and with the request to come
+// back, without the final chunk, and the process with status 0 within the grace time.
+func TestTermEndsEveryStreamAfterAWholeFrame(t *testing.T) {
+	n := scaled(600, 10_000)
+	descriptors(t, n+500)
+	p := start(t, "PROOF_SHUTDOWN_GRACE=10s")
+	c := gather(t, p, n, "")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	var acknowledged []string
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			id, err := p.tryPost("", fmt.Sprintf("user_name=%d", i))
+			if err != nil {
+				return // the listener is closed
+			}
+			acknowledged = append(acknowledged, id)
+		}
+	}()
+	c.await(t, 3, patience)
+	termed := time.Now()
+	p.term()
+	c.ended(t, 10*time.Second+patience)
+	if status := p.wait(); status != 0 {
+		t.Errorf("got status %d", status)
+	}
+	if took := time.Since(termed); took > 11*time.Second {
+		t.Errorf("the process ended after %v, want 10 s at most", took)
+	}
+	close(stop)
+	<-stopped
+	returns := map[int]int{} // by second after the signal
+	for i, m := range c.all {
+		if m.open || m.kinds["busy"] != 1 || !errors.Is(m.err, io.ErrUnexpectedEOF) {
+			t.Fatalf("stream %d: got %v and end %v within a frame: %v", i, m.kinds, m.err, m.open)
+		}
+		if m.retry < 1000 || m.retry > 10_000 {
+			t.Errorf("stream %d: got retry %d", i, m.retry)
+		}
+		if difference := differ(m.ids, acknowledged[:min(len(m.ids), len(acknowledged))]); difference != "" && len(m.ids) <= len(acknowledged) {
+			t.Errorf("stream %d: %s", i, difference)
+		}
+		returns[int((m.endAt.Sub(termed)+time.Duration(m.retry)*time.Millisecond)/time.Second)]++
+	}
+	for second, count := range returns {
+		if count > n*3/10 {
+			t.Errorf("%d of %d browsers come back in second %d: %v", count, n, second, returns)
+		}
+	}
+	t.Logf("%d streams, %d posts; reconnections by second: %v", n, len(acknowledged), returns)
+}
+
+// Load balancers look at /ready: it says no before the listener is closed, while /live and open posts go on.
+func TestReadyTurnsBeforeTheListenerCloses(t *testing.T) {
+	p := start(t, "PROOF_SHUTDOWN_GRACE=10s")
+	gather(t, p, 1000, "")
+	inFlight := p.beginPost(t, `{"user_name":"in flight"}`)
+	var last atomic.Value
+	last.Store("")
+	var sequence []string
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		fresh := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+		for {
+			said := "closed"
+			if resp, err := fresh.Get(p.url + "/ready"); err == nil {
+				b, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				said = fmt.Sprint(resp.StatusCode, " ", string(b))
+			}
+			if len(sequence) == 0 || sequence[len(sequence)-1] != said {
+				sequence = append(sequence, said)
+				last.Store(said)
+			}
+			if said == "closed" {
+				return
+			}
+		}
+	}()
+	until(t, patience, func() bool { return last.Load() == "200 ready" }, func() string { return fmt.Sprint(last.Load()) })
+	p.term()
+	until(t, patience, func() bool { return last.Load() != "200 ready" }, func() string { return fmt.Sprint(last.Load()) })
+	if a := inFlight(t); a.status != 200 {
+		t.Errorf("a post in flight: got %d %s", a.status, a.body)
+	}
+	<-closed
+	if got := strings.Join(sequence, ", "); got != "200 ready, 503 draining, closed" {
+		t.Errorf("got %s", got)
+	}
+	if status := p.wait(); status != 0 {
+		t.Errorf("got status %d", status)
+	}
+	p = p.restart()
+	if a := p.get(t, "/recent"); !strings.Contains(a.body, "in flight") {
+		t.Errorf("the post in flight was answered 200, but: %s", a.body)
+	}
+}
+
+// beginPost sends a post but for the last byte of its body. The returned function sends that, and returns the answer.
+func (p *program) beginPost(t *testing.T, body string) (finish func(t *testing.T) answer) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	fmt.Fprintf(conn, "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-API-Key: %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		p.key, len(body))
+	lines := bufio.NewReader(conn)
+	conn.SetDeadline(time.Now().Add(patience))
+	if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, "100") { // it waits for the body now
+		t.Fatalf("got %q, %v", line, err)
+	}
+	lines.ReadString('\n')
+	io.WriteString(conn, body[:len(body)-1])
+	return func(t *testing.T) answer {
+		t.Helper()
+		io.WriteString(conn, body[len(body)-1:])
+		resp, err := http.ReadResponse(lines, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(resp.Body)
+		return answer{resp.StatusCode, resp.Header, string(b)}
+	}
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	p := start(t, "PROOF_SHUTDOWN_GRACE=1h")
+	p.beginPost(t, `{"user_name":"never finished"}`)
+	p.term()
+	p.awaitLog("stopping")
+	until(t, patience, func() bool {
+		p.term()
+		select {
+		case <-p.exited:
+			return true
+		default:
+			return false
+		}
+	}, func() string { return p.stderr.String() })
+}
+
+// A stream that reads nothing cannot hold the end up beyond the grace time.
+func TestStuckStreamDoesNotOutlastTheGraceTime(t *testing.T) {
+	p := start(t, "PROOF_SHUTDOWN_GRACE=2s", "PROOF_RETAIN=5000")
+	stuck(t, p)
+	p.burst(t, 500)
+	p.term()
+	began := time.Now()
+	if status := p.wait(); status != 0 || time.Since(began) > 4*time.Second {
+		t.Errorf("got status %d after %v", status, time.Since(began))
+	}
+}
+
+// stuck opens a stream and then reads nothing, with as small a window as the kernel gives.
+func stuck(t testing.TB, p *program) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.(*net.TCPConn).SetReadBuffer(1)
+	fmt.Fprintf(conn, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+	if _, err := conn.Read(make([]byte, 12)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
