@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestChaos is the sum of all promises of delivery: while backends post and retry, a bad network cuts, resets, delays
+// and throttles every stream, and the server is killed with SIGKILL or told to stop, and started again, over and
+// over. In the end each subscriber's receptions are held against the log: everything acknowledged is in the log
+// once, and whatever is in the log after a subscriber's first position has come to it in order, once, but for what it
+// was told that it missed.
+//
+// It takes seconds; with PROOF_TEST_LONG=1 five minutes.
+func TestChaos(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	lasts := time.Duration(scaled(12, 300)) * time.Second
+	p := start(t, "PROOF_RETAIN=1000000", "PROOF_RETRY=20ms", "PROOF_HEARTBEAT=100ms", "PROOF_BUFFER=16", "PROOF_SHUTDOWN_GRACE=1s")
+	first := p.listen(t, "").ready(t).id
+	network := newBadNetwork(t, strings.TrimPrefix(p.url, "http://"), seed)
+
+	var sources []*source
+	for range scaled(40, 200) {
+		s := newSource(func() string { return network.url() + "/events" })
+		s.start(t, true)
+		sources = append(sources, s)
+	}
+	posts := newBackends(t, network.url(), 4)
+
+	kills, terms := 0, 0
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for end := time.Now().Add(lasts); time.Now().Before(end); {
+		time.Sleep(time.Duration(300+rng.IntN(1500)) * time.Millisecond) // the time between crashes
+		if rng.IntN(3) > 0 {
+			kills++
+			p.kill()
+		} else {
+			terms++
+			p.term()
+			if status := p.wait(); status != 0 {
+				t.Errorf("after SIGTERM: status %d", status)
+			}
+		}
+		p = p.restart()
+	}
+	network.calm.Store(true)
+	acknowledged := posts.stop(t)
+	last := p.post(t, "user_name=last")
+
+	log := ids(p.awaitSignup(t, first, last))
+	got := audit(t, sources, log, last)
+	stored := map[string]int{}
+	for _, id := range log {
+		stored[id]++
+	}
+	for key, id := range acknowledged {
+		if stored[id] != 1 {
+			t.Errorf("%s was acknowledged as %s, which is in the log %d times", key, id, stored[id])
+		}
+	}
+	if len(log)-1 != len(acknowledged) { // every key was retried until it was acknowledged
+		t.Errorf("%d keys were acknowledged, and %d signups are in the log", len(acknowledged), len(log)-1)
+	}
+	t.Logf("published %d, received %d by %d subscribers, repeated %d, lost %d, gaps told %d",
+		len(log), got.received, len(sources), got.repeated, got.lost, got.gaps)
+	t.Logf("%d kills, %d stops, %d connections cut, %d reset, %d refused, %d throttled, %d streams begun, %d posts retried",
+		kills, terms, network.cuts.Load(), network.resets.Load(), network.refusals.Load(), network.throttled.Load(), got.begun, posts.retries.Load())
+	if got.lost > 0 || got.repeated > 0 || got.gaps > 0 {
+		t.Error("lost, repeated and gaps told must be 0: the retention kept everything")
+	}
+	if got.begun < 3*len(sources) || kills == 0 || network.cuts.Load()+network.resets.Load() == 0 {
+		t.Error("this was not chaos")
+	}
+}
+
+// awaitSignup returns all signups after a position up to the one of an id, as the log has them.
+func (p *program) awaitSignup(t testing.TB, from, last string) []event {
+	t.Helper()
+	s := p.follow(t, "?last_event_id="+from)
+	s.await(t, "the newest signup", func() bool { return len(s.events) > 0 && s.events[len(s.events)-1].id == last })
+	return ofKind(s.seen(), "signup")
+}
+
+// counts is what an audit of subscribers finds.
+type counts struct{ received, repeated, lost, gaps, begun int }
+
+// audit waits until each source has the last signup, and holds what it received against the log.
+func audit(t testing.TB, sources []*source, log []string, last string) (sum counts) {
+	t.Helper()
+	for i, s := range sources {
+		s.await(t, "the last signup", func() bool { return slices.ContainsFunc(s.events, func(e event) bool { return e.id == last }) })
+		events := s.seen()
+		var got []string
+		for _, e := range events {
+			switch {
+			case e.kind == "signup":
+				got = append(got, e.id)
+			case e.kind == "ready":
+				sum.begun++
+				if strings.Contains(e.data, `"gap"`) {
+					sum.gaps++
+					t.Logf("subscriber %d was told %s", i, e.data)
+				}
+			}
+		}
+		// What comes before the first position is none of its business.
+		from := slices.IndexFunc(log, func(id string) bool { return sequence(id) > sequence(ofKind(events, "ready")[0].id) })
+		want := map[string]bool{}
+		for _, id := range log[from:] {
+			want[id] = true
+		}
+		sum.received += len(got)
+		seen, newest := map[string]bool{}, 0
+		for _, id := range got {
+			if seen[id] {
+				sum.repeated++
+			}
+			if !want[id] || sequence(id) < newest {
+				t.Errorf("subscriber %d: %s is not of the log, or out of order", i, id)
+			}
+			seen[id], newest = true, sequence(id)
+		}
+		for id := range want {
+			if !seen[id] {
+				sum.lost++
+				t.Logf("subscriber %d lost %s", i, id)
+			}
+		}
+	}
+	return sum
+}
+
+// backends post, each signup with a key of its own, and retry until they know.
+type backends struct {
+	halt    chan struct{}
+	done    sync.WaitGroup
+	retries atomic.Int64
+
+	mu           sync.Mutex
+	acknowledged map[string]string // id by key
+}
+
+func newBackends(t testing.TB, url string, n int) *backends {
+	b := &backends{halt: make(chan struct{}), acknowledged: map[string]string{}}
+	for worker := range n {
+		b.done.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-b.halt:
+					return
+				default:
+				}
+				b.post(t, url, fmt.Sprintf("backend %d, signup %d", worker, i))
+			}
+		})
+	}
+	return b
+}
+
+// post posts until the outcome is known.
+func (b *backends) post(t testing.TB, url, key string) {
+	for deadline := time.Now().Add(2 * patience); ; time.Sleep(20 * time.Millisecond) {
+		id, _, err := postTo(url, testKey, key, "user_name="+key)
+		if err == nil {
+			b.mu.Lock()
+			b.acknowledged[key] = id
+			b.mu.Unlock()
+			return
+		}
+		if b.retries.Add(1); time.Now().After(deadline) {
+			t.Errorf("%s: %v", key, err)
+			return
+		}
+	}
+}
+
+// stop waits until every begun post is known, and returns the ids by key.
+func (b *backends) stop(t testing.TB) map[string]string {
+	close(b.halt)
+	b.done.Wait()
+	if len(b.acknowledged) == 0 {
+		t.Fatal("no post was acknowledged")
+	}
+	return b.acknowledged
+}
