@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"proofstream/api"
@@ -17,12 +19,20 @@ type ops struct {
 	l net.Listener // nil for none
 }
 
-// openOps listens on PROOF_METRICS_ADDR; empty is nowhere.
-func openOps(addr string) (ops, error) {
+// defaultMetricsAddr is where metrics are served unless PROOF_METRICS_ADDR says otherwise.
+const defaultMetricsAddr = "localhost:9609"
+
+// openOps listens on PROOF_METRICS_ADDR; empty is nowhere. That the default address is taken, as by
+// a second instance on the same machine, is told but no reason not to start: nobody asked for it.
+func openOps(addr string, logger *slog.Logger) (ops, error) {
 	if addr == "" {
 		return ops{}, nil
 	}
 	l, err := listen("PROOF_METRICS_ADDR", addr)
+	if addr == defaultMetricsAddr && errors.Is(err, syscall.EADDRINUSE) {
+		logger.Warn("metrics are not served: another program has the address; set PROOF_METRICS_ADDR to a free one, or to off", "addr", addr)
+		return ops{}, nil
+	}
 	if err != nil {
 		return ops{}, fmt.Errorf("%w, or to off", err)
 	}

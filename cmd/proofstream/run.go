@@ -139,7 +139,7 @@ func sitesOf(cfg Config) ([]api.Site, error) {
 // run starts every long-lived goroutine and waits for the first of them to stop, or for ctx. Then
 // it stops the rest: streams first, the log last.
 func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr)) error {
-	ops, err := openOps(s.cfg.MetricsAddr)
+	ops, err := openOps(s.cfg.MetricsAddr, s.logger)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func listen(variable, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is taken by another program: end that one, or set %s to a free address", addr, variable)
+		return nil, &takenError{addr, variable}
 	case errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("not allowed to listen on %s: set %s to a port above 1023, or grant CAP_NET_BIND_SERVICE", addr, variable)
 	case err != nil:
@@ -223,6 +223,15 @@ func listen(variable, addr string) (net.Listener, error) {
 	}
 	return l, nil
 }
+
+// takenError says that an address to listen on is another program's.
+type takenError struct{ addr, variable string }
+
+func (e *takenError) Error() string {
+	return fmt.Sprintf("%s is taken by another program: end that one, or set %s to a free address", e.addr, e.variable)
+}
+
+func (e *takenError) Unwrap() error { return syscall.EADDRINUSE }
 
 // announce tells that the service is up. With a key made up for this run it also gives a line to
 // paste, and the address of a demo page that knows the key: the fragment of an address is never sent.
