@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The process is killed at random instants under load, 10 times, and 200 with PROOF_TEST_LONG=1. What was
+// acknowledged is in the log exactly once, what was not is there once or never, and each subscriber has received
+// the whole log.
+func TestKilledAtRandomInstants(t *testing.T) {
+	rounds := scaled(10, 200)
+	p := start(t, "PROOF_RETAIN=1000000", "PROOF_RETRY=10ms")
+	first := p.listen(t, "").ready(t).id
+	var sources []*source
+	for range 5 {
+		sources = append(sources, p.follow(t, ""))
+	}
+	var (
+		mu      sync.Mutex
+		outcome = map[string]string{} // id by name, "" for an unknown one
+	)
+	for round := range rounds {
+		var posting sync.WaitGroup
+		halt := make(chan struct{})
+		for worker := range 4 {
+			posting.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-halt:
+						return
+					default:
+					}
+					name := fmt.Sprintf("round %d worker %d post %d", round, worker, i)
+					id, err := p.tryPost("", "user_name="+name)
+					if err != nil && !errors.Is(err, errUnknown) {
+						t.Errorf("%s: %v", name, err)
+					}
+					mu.Lock()
+					outcome[name] = id
+					mu.Unlock()
+					if err != nil {
+						return // the process is gone
+					}
+				}
+			})
+		}
+		time.Sleep(time.Duration(rand.IntN(150_000)) * time.Microsecond) // the random instant
+		p.kill()
+		close(halt)
+		posting.Wait()
+		p = p.restart()
+	}
+	last := p.post(t, "user_name=last")
+	stored := p.awaitSignup(t, first, last)
+	times := map[string]int{}
+	for _, e := range stored {
+		name := e.field("user_name")
+		times[name]++
+		if id, posted := outcome[name]; name != "last" && (!posted || id != "" && id != e.id) {
+			t.Errorf("%s is in the log as %s, its post was answered %q", name, e.id, id)
+		}
+	}
+	acknowledged, unknown := 0, 0
+	for name, id := range outcome {
+		if id != "" {
+			acknowledged++
+		} else {
+			unknown++
+		}
+		if n := times[name]; id != "" && n != 1 || n > 1 {
+			t.Errorf("%s, answered %q, is in the log %d times", name, id, n)
+		}
+	}
+	got := audit(t, sources, ids(stored), last)
+	t.Logf("%d kills; %d acknowledged, %d unknown, %d in the log; %d subscribers: repeated %d, lost %d, gaps told %d",
+		rounds, acknowledged, unknown, len(stored), len(sources), got.repeated, got.lost, got.gaps)
+	if got.repeated+got.lost+got.gaps > 0 || acknowledged < rounds {
+		t.Error("subscribers and log differ, or nothing was going on")
+	}
+}
+
+func TestIdempotencyKeysSurviveKillAndRestart(t *testing.T) {
+	p := start(t)
+	first, duplicate, err := postTo(p.url, p.key, "order 1", "user_name=Ada")
+	if err != nil || duplicate {
+		t.Fatalf("got %v, duplicate %v", err, duplicate)
+	}
+	for _, end := range []func(){p.kill, func() { p.term(); p.wait() }} {
+		end()
+		p = p.restart()
+		again, duplicate, err := postTo(p.url, p.key, "order 1", "user_name=Bob")
+		if err != nil || !duplicate || again != first {
+			t.Errorf("got %s, duplicate %v, %v; want %s again", again, duplicate, err, first)
+		}
+	}
+	if a := p.get(t, "/stats"); !strings.Contains(a.body, `"events":1}`) {
+		t.Errorf("got %s, want one event", a.body)
+	}
+}
+
+// A backend that hangs up before it has the answer does not know the outcome. The same key settles it: the signup is
+// in the log once.
+func TestUnknownOutcomeIsSettledByTheKey(t *testing.T) {
+	p := start(t)
+	first := p.listen(t, "").ready(t).id
+	var want []string
+	for i := range 60 {
+		name := fmt.Sprintf("order %d", i)
+		body := `{"user_name":"` + name + `"}`
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-API-Key: %s\r\nIdempotency-Key: %s\r\nContent-Length: %d\r\n\r\n%s",
+			p.key, name, len(body), body)
+		switch i % 3 {
+		case 0:
+			conn.(*net.TCPConn).SetLinger(0)
+		case 1:
+			conn.(*net.TCPConn).CloseWrite()
+			io.CopyN(io.Discard, conn, 1)
+		}
+		conn.Close()
+		id, _, err := postTo(p.url, p.key, name, "user_name="+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, id)
+	}
+	if got := ids(p.awaitSignup(t, first, want[len(want)-1])); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
