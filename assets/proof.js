@@ -523,7 +523,10 @@
       alive = true;
       update();
     });
-    on(window, 'online', () => due = 0);
+    on(window, 'online', () => {
+      due = 0;
+      tick();
+    });
     on(document, 'focusin', dodge);
     on(document, 'keydown', ({key}) => {
       if (key == 'Escape') close('dismissed');

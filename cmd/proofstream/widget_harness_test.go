@@ -79,6 +79,17 @@ func awaitShows(t *testing.T, tab context.Context, n int) (names []string) {
 	return eval[[]string](t, tab, "shows().map(e => e.user_name)")
 }
 
+// serveWith serves an origin of its own.
+func serveWith(t *testing.T, handler http.HandlerFunc) (url string) {
+	t.Helper()
+	s := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s.URL + "/"
+}
+
 // settle lets so much time pass that a card which should not show would have.
 func settle(t *testing.T, tab context.Context) {
 	t.Helper()

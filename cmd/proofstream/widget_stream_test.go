@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// A hidden tab shows nothing. Hidden for long it lets the stream go, and on return shows the newest three
+// of what came since.
+func TestWidgetLetsTheStreamGoWhileHidden(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	shop := tab(t, servePage(t, widgetPage(p.url, quick, "")))
+	p.awaitSubscribers(t, 1)
+	neighbour(t, shop, "about:blank")
+	p.post(t, "user_name=waits")
+	settle(t, shop)
+	if got := eval[int](t, shop, "shows().length"); got != 0 {
+		t.Errorf("%d cards in a hidden tab", got)
+	}
+	eval[chromedp.Void](t, shop, "ahead = 61e3")
+	p.awaitSubscribers(t, 0)
+	p.postMany(t, "missed", 5)
+	toFront(t, shop)
+	p.awaitSubscribers(t, 1)
+	awaitJS(t, shop, "visible.length == 6")
+	settle(t, shop)
+	if got, want := fmt.Sprint(awaitShows(t, shop, 3)), "[missed2 missed3 missed4]"; got != want {
+		t.Errorf("on return: got %s, want %s", got, want)
+	}
+}
+
+// A tab hidden for a moment shows on return what came meanwhile.
+func TestWidgetKeepsTheStreamThroughAGlanceElsewhere(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	shop := tab(t, servePage(t, widgetPage(p.url, quick, "")))
+	p.awaitSubscribers(t, 1)
+	neighbour(t, shop, "about:blank")
+	p.postMany(t, "waits", 2)
+	toFront(t, shop)
+	if got, want := fmt.Sprint(awaitShows(t, shop, 2)), "[waits0 waits1]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Twelve tabs over HTTP/1.1, where a browser opens six connections to a host, all load and share one
+// stream; when the one that reads it closes, another goes on from there.
+func TestWidgetSharesOneStreamAmongTwelveTabs(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	url := servePage(t, widgetPage(p.url, quick, ""))
+	first := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	last := first
+	for range 11 {
+		last = neighbour(t, last, url)
+		awaitJS(t, last, "part('card') && !part('card').hidden")
+	}
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=Ada")
+	awaitShows(t, last, 1)
+	eval[chromedp.Void](t, first, "document.getElementById('proof-popup').destroy()")
+	p.post(t, "user_name=Bob")
+	if got, want := fmt.Sprint(awaitShows(t, last, 2)), "[Ada Bob]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	p.awaitSubscribers(t, 1)
+}
+
+// Without Web Locks and BroadcastChannel visible tabs connect, and hidden ones let go.
+func TestWidgetWithoutWebLocksConnectsVisibleTabs(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const old = "<script>delete Navigator.prototype.locks; delete window.BroadcastChannel</script>"
+	html := widgetPage(p.url, quick, "")
+	url := servePage(t, old+html)
+	first := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	second := neighbour(t, first, url)
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=Ada")
+	awaitShows(t, second, 1)
+	toFront(t, first)
+	p.post(t, "user_name=Bob")
+	if got, want := fmt.Sprint(awaitShows(t, first, 1)), "[Bob]"; got != want {
+		t.Errorf("the other tab: got %s, want %s", got, want)
+	}
+}
+
+// After drops, refusals, a restart and being offline it comes back with its last id: nothing is missed,
+// nothing shown twice.
+func TestWidgetComesBack(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	f := inFront(t, p)
+	tab := tab(t, servePage(t, widgetPage(f.URL, quick, "")))
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=before")
+	awaitShows(t, tab, 1)
+	for i, trouble := range []struct {
+		name string
+		make func()
+	}{
+		{"drop", f.CloseClientConnections},
+		{"503 of a proxy", func() {
+			f.instead(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+			f.awaitCount(t, "/events", f.count("/events")+2)
+			f.instead(nil)
+		}},
+		{"busy", func() {
+			f.instead(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				w.Header().Set("Access-Control-Allow-Origin", "*")
+				fmt.Fprint(w, "event: busy\nretry: 100\ndata: {}\n\n")
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			})
+			f.awaitCount(t, "/events", f.count("/events")+3)
+			f.instead(nil)
+		}},
+		{"restart", func() { p.kill(); p = p.restart() }},
+		{"sleep", func() { eval[chromedp.Void](t, tab, "ahead += 9e4") }},
+		{"offline", func() { eval[chromedp.Void](t, tab, "dispatchEvent(new Event('online'))") }},
+		{"silence", func() { eval[chromedp.Void](t, tab, "ahead += 4e5") }},
+	} {
+		asked := f.count("/events")
+		trouble.make()
+		p.post(t, "user_name=after "+trouble.name)
+		names := awaitShows(t, tab, i+2)
+		if got, want := names[i+1], "after "+trouble.name; got != want || len(names) != i+2 {
+			t.Errorf("got %v, want one more: %q", names, want)
+		}
+		f.awaitCount(t, "/events", asked+1)
+	}
+}
+
+// A page that comes back from the back/forward cache was not kept out of it, and goes on.
+func TestWidgetLivesThroughTheBackForwardCache(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	url := serveFiles(t, map[string]string{"/": widgetPage(p.url, quick, ""), "/next": "<!doctype html><title>Next</title>"})
+	tab := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=before")
+	awaitShows(t, tab, 1)
+	eval[chromedp.Void](t, tab, "addEventListener('pageshow', e => { window.fromCache = e.persisted })")
+	if err := chromedp.Do(tab, chromedp.Navigate(url+"next")); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitSubscribers(t, 0)
+	p.post(t, "user_name=meanwhile")
+	// NavigateBack would wait for a load event, and a page from the cache has none.
+	eval[chromedp.Void](t, tab, "setTimeout(() => history.back())")
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=after")
+	names := awaitShows(t, tab, 3)
+	if want := []string{"before", "meanwhile", "after"}; !slices.Equal(names, want) || !eval[bool](t, tab, "window.fromCache") {
+		t.Errorf("from cache: %v; got %v, want %v", eval[bool](t, tab, "window.fromCache"), names, want)
+	}
+}
+
+// A signup that is withdrawn leaves the screen, or never gets there.
+func TestWidgetTakesBackWhatIsRetracted(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, `data-cooldown="0"`)
+	showing, waiting := p.post(t, "user_name=shows"), p.post(t, "user_name=waits")
+	p.post(t, "user_name=stays")
+	awaitShows(t, tab, 1)
+	for _, id := range []string{waiting, showing} {
+		if got := p.ask(t, "DELETE", "/signup/"+id, "", "Authorization: Bearer "+p.key).status; got != 204 {
+			t.Fatalf("delete: got %d, want 204", got)
+		}
+	}
+	if got, want := fmt.Sprint(awaitShows(t, tab, 2)), "[shows stays]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := eval[string](t, tab, "seen.find(e => e.type == 'close').reason"); got != "retracted" {
+		t.Errorf("closed for %q, want retracted", got)
+	}
+}
+
+// Where something on the way holds the stream back, the newest events come through /recent, and only
+// those from then on.
+func TestWidgetFallsBackToRecent(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.post(t, "user_name=past")
+	f := inFront(t, p)
+	held := make(chan struct{})
+	defer close(held)
+	f.instead(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+		}
+	})
+	tab := tab(t, servePage(t, widgetPage(f.URL, quick, "")))
+	f.awaitCount(t, "/events", 1)
+	eval[chromedp.Void](t, tab, "ahead += 21e3")
+	f.awaitCount(t, "/recent", 1)
+	p.post(t, "user_name=live")
+	eval[chromedp.Void](t, tab, "ahead += 31e3")
+	f.awaitCount(t, "/recent", 2)
+	if got, want := fmt.Sprint(awaitShows(t, tab, 1)), "[live]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	f.instead(nil) // the stream is tried all the while
+	for range 3 {
+		eval[chromedp.Void](t, tab, "ahead += 3e4; new Promise(done => setTimeout(done, 1100))")
+	}
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=streamed")
+	if got, want := fmt.Sprint(awaitShows(t, tab, 2)), "[live streamed]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

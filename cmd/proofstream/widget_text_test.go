@@ -1,0 +1,202 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// What has been tried against pages that show strangers' text. hacked() would set window.hacked.
+var hostileTexts = []string{
+	`<script>hacked()</script>`, `<img src=x onerror=hacked()>`, `<svg onload=hacked()>`, `<svg/onload=hacked()//`,
+	`"><script>hacked()</script>`, `'><img src=x onerror=hacked()>`, `</p><script>hacked()</script>`, `</style><script>hacked()</script>`,
+	`</title><script>hacked()</script>`, `--><script>hacked()</script>`, `]]><script>hacked()</script>`, `<iframe src="javascript:hacked()">`,
+	`<iframe srcdoc="<script>parent.hacked()</script>">`, `<body onload=hacked()>`, `<details open ontoggle=hacked()>`,
+	`<video><source onerror=hacked()>`, `<input autofocus onfocus=hacked()>`, `<marquee onstart=hacked()>`,
+	`<math><mtext><table><mglyph><style><img src=x onerror=hacked()>`, `<a href="javascript:hacked()">x</a>`,
+	`<object data="javascript:hacked()">`, `<embed src="javascript:hacked()">`, `<form action="javascript:hacked()"><button>`,
+	`<base href="https://evil.example/">`, `<link rel=stylesheet href=https://evil.example/x.css>`, `<meta http-equiv=refresh content="0;url=javascript:hacked()">`,
+	`javascript:hacked()`, `{{constructor.constructor('hacked()')()}}`, `${hacked()}`, `<%= hacked() %>`, `{user_name}{offer_name}{place}`,
+	`&lt;script&gt;hacked()&lt;/script&gt;`, `&#60;script&#62;hacked()`, `\u003cscript\u003ehacked()\u003c/script\u003e`,
+	`<ScRiPt>hacked()</sCrIpT>`, `<img src="x" onerror="hacked()`, `<style>@import 'https://evil.example/x.css'</style>`, `$& $1 $' $$`,
+	`<proof-popup></proof-popup>`, `<slot></slot>`, `__proto__`, `constructor`,
+}
+
+// Every text is text, in every field.
+func TestWidgetShowsEveryTextAsText(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, `data-duration="5" data-cooldown="0" data-template="{user_name}|{offer_name}|{place}" data-dismiss="card"`)
+	eval[chromedp.Void](t, tab, `window.hacked = () => { window.wasHacked = true }; window.told = [];
+		addEventListener('proof:show', () => told.push([says(), [...part('message').querySelectorAll('*')].map(e => e.localName).join()]))`)
+	for i, text := range hostileTexts {
+		p.post(t, "user_name="+text, "offer_name="+text, "place="+text)
+		awaitShows(t, tab, i+1)
+	}
+	told := eval[[][]string](t, tab, "told")
+	for i, text := range hostileTexts {
+		text = strings.Join(strings.Fields(text), " ")
+		if want := text + "|" + text + "|" + text; told[i][0] != want || told[i][1] != "bdi,bdi,bdi" {
+			t.Errorf("got %q in elements %s, want %q in three of bdi", told[i][0], told[i][1], want)
+		}
+	}
+	if eval[bool](t, tab, "!!window.wasHacked") {
+		t.Error("a script ran")
+	}
+	if got := eval[[]string](t, tab, `performance.getEntriesByType('resource').map(e => e.name).filter(name => !name.startsWith('`+p.url+`/assets/'))`); len(got) > 0 {
+		t.Errorf("requests were made: %v", got)
+	}
+}
+
+// What the service would have refused as a picture or a link, the widget refuses too.
+func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	refused := []string{"javascript:hacked()", "JaVaScRiPt:hacked()", " javascript:hacked()", "data:text/html,x", "data:image/svg+xml,<svg/onload=hacked()>",
+		"vbscript:x", "//evil.example/", "///evil.example/", `/\evil.example/`, `\\evil.example\`, "http://evil.example/", "https:evil.example", "https:/evil.example",
+		"https://user@evil.example/", "https://user:word@evil.example/", "ftp://evil.example/", "blob:https://evil.example/x", "file:///etc/passwd",
+		"/%2Fevil.example", "/%5cevil.example", "/a b", "/a\tb", "/\u00e9", "/a\"b", "/a<b", "relative", "?x", "#x", "", "https://", "https:///path",
+		"/" + strings.Repeat("a", 2048)}
+	accepted := []string{"/", "/offers?a=1&b=%20#top", "https://example.com", "https://example.com:8443/x?y#z", "HTTPS://EXAMPLE.COM/", "https://[2001:db8::1]/"}
+	for _, address := range append(refused, accepted...) {
+		got := p.ask(t, "POST", "/signup", mustJSON(map[string]string{"url": address}), "Content-Type: application/json", "Authorization: Bearer "+p.key).status
+		if want := 422; (got == want) != slices.Contains(refused, address) && strings.TrimSpace(address) != "" {
+			t.Fatalf("the service answers %d to %q", got, address)
+		}
+	}
+	frames := make(chan string)
+	f := inFront(t, p)
+	f.instead(made(frames))
+	tab := tab(t, servePage(t, widgetPage(f.URL, `data-duration="60" data-cooldown="0"`, "")))
+	eval[chromedp.Void](t, tab, `window.told = []; addEventListener('proof:show', () =>
+		told.push([part('message').querySelector('a')?.getAttribute('href') ?? 'none', part('image').getAttribute('src')]))`)
+	for i, address := range append(refused, accepted...) {
+		frames <- signupFrame(fmt.Sprintf("made-%d", i+2), 0, "url="+address, "img_path="+address)
+		awaitShows(t, tab, i+1)
+		told := eval[[]string](t, tab, fmt.Sprintf("told[%d]", i))
+		link, image := address, address
+		if i < len(refused) {
+			link, image = "none", f.URL+"/assets/default.svg"
+		}
+		if told[0] != link || told[1] != image {
+			t.Errorf("%q: got link %s and picture %s, want %s and %s", address, told[0], told[1], link, image)
+		}
+	}
+}
+
+func mustJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// A picture that fails, is slow or is blocked leaves a neutral one in the same box, never the last one's.
+func TestWidgetPictureBoxStays(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	release := make(chan struct{})
+	html := widgetPage(p.url, `data-duration="60000" data-cooldown="0" data-dismiss="card"`, "")
+	url := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/":
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Content-Security-Policy", "img-src 'self' "+p.url)
+			fmt.Fprint(w, html)
+		case "/slow.svg":
+			<-release
+			fallthrough
+		case "/good.svg":
+			w.Header().Set("Content-Type", "image/svg+xml")
+			fmt.Fprint(w, `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>`)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	defer close(release)
+	tab := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	for i, c := range []struct{ path, neutral string }{
+		{"/good.svg", "false"}, {"/missing.png", "true"}, {"/good.svg", "false"}, {"/slow.svg", "true"}, {"https://blocked.example/x.png", "true"},
+	} {
+		p.post(t, "img_path="+c.path)
+		awaitShows(t, tab, i+1)
+		state := `(() => { const image = part('image'), style = getComputedStyle(image); return [image.offsetWidth, image.offsetHeight, style.backgroundImage != 'none'].join() })()`
+		if c.neutral == "false" {
+			awaitJS(t, tab, "part('image').complete && part('image').style.background")
+		}
+		side := eval[float64](t, tab, "parseFloat(getComputedStyle(part('card')).fontSize) * 3")
+		if got, want := eval[string](t, tab, state), fmt.Sprintf("%.0f,%.0f,%s", side, side, c.neutral); got != want {
+			t.Errorf("%s: width, height, neutral: got %s, want %s", c.path, got, want)
+		}
+		if c.path == "/slow.svg" && eval[bool](t, tab, "part('image').naturalWidth > 0") {
+			t.Error("the last card's picture stands beside the next name")
+		}
+		eval[chromedp.Void](t, tab, "part('close').click()")
+	}
+}
+
+// Ages are true though the visitor's clock is a day off, "just" is under five minutes, and they go on
+// while the card is there.
+func TestWidgetTellsTrueAges(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const just, past = "Ada just signed up with Spring Sale!", "Ada signed up with Spring Sale"
+	for _, clock := range []string{"-864e5", "0", "864e5"} {
+		frames := make(chan string)
+		f := inFront(t, p)
+		f.instead(made(frames))
+		attributes := `data-recent="20" data-cooldown="0" data-dismiss="card"`
+		html := strings.Replace(widgetPage(f.URL, attributes, ""), "ahead = 0", "ahead = "+clock, 1)
+		tab := tab(t, servePage(t, html))
+		for i, c := range []struct {
+			age            time.Duration
+			reads, message string
+		}{
+			{time.Second, "now", just},
+			{2*time.Minute + time.Second, "2 minutes ago", just},
+			{61 * time.Minute, "1 hour ago", past},
+			{25 * time.Hour, "1 day ago", past},
+			{47 * time.Hour, "1 day ago", past},
+			{4*time.Minute + 40*time.Second, "4 minutes ago", just},
+		} {
+			frames <- signupFrame(fmt.Sprintf("made-%d", i+2), c.age)
+			awaitShows(t, tab, i+1)
+			if got := eval[string](t, tab, "says() + ' ' + part('time').textContent"); got != c.message+" "+c.reads {
+				t.Errorf("clock off by %s, %v old: got %q, want %q and %q", clock, c.age, got, c.message, c.reads)
+			}
+			if i < 5 {
+				eval[chromedp.Void](t, tab, "part('close').click()")
+			}
+		}
+		eval[chromedp.Void](t, tab, "document.getElementById('proof-popup').pause(); ahead += 4e4")
+		awaitJS(t, tab, "part('time').textContent == '5 minutes ago' && says() == '"+past+"'")
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// On a quiet site past events appear, with their age; live ones go first.
+func TestWidgetShowsThePastOnQuietSites(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.postMany(t, "past", 4)
+	tab := tab(t, servePage(t, widgetPage(p.url, quick+` data-recent="3" data-delay="1500"`, "")))
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=live")
+	if got, want := fmt.Sprint(awaitShows(t, tab, 4)), "[live past1 past2 past3]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 4 {
+		t.Errorf("%d cards, want 4: nothing is shown over and over", got)
+	}
+}
