@@ -3,32 +3,33 @@ package natslog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"proofstream/stream"
 )
 
+// payload is an event of the usual size.
 var payload = []byte(`{"img_path":"default","offer_name":"Spring Sale","user_name":"Ada Lovelace","at":"2026-11-21T20:02:14.501Z"}`)
 
 const publishers = 16
 
 // rate has publishers do something at once for a while, and returns how often a second they did.
-func rate(b testing.TB, d time.Duration, do func(ctx context.Context, n int64) error) float64 {
+func rate(b *testing.B, d time.Duration, do func(ctx context.Context) error) float64 {
 	var n atomic.Int64
 	var wg sync.WaitGroup
 	begin := time.Now()
 	for range publishers {
 		wg.Go(func() {
 			for time.Since(begin) < d {
-				if err := do(b.Context(), n.Add(1)); err != nil {
+				if err := do(b.Context()); err != nil {
 					b.Error(err)
 					return
 				}
+				n.Add(1)
 			}
 		})
 	}
@@ -36,29 +37,50 @@ func rate(b testing.TB, d time.Duration, do func(ctx context.Context, n int64) e
 	return float64(n.Load()) / time.Since(begin).Seconds()
 }
 
-// BenchmarkAppend measures posts a second of 16 publishers beside JetStream bare, in turns on two
-// equal servers, so that a machine that drifts drifts for both.
+// BenchmarkAppend measures posts a second of 16 publishers beside bare JetStream, in turns on two
+// equal servers, so that a machine that drifts drifts for both. "ratio" is ours over bare.
 func BenchmarkAppend(b *testing.B) {
-	for name, fsync := range map[string]time.Duration{"always": 0, "1s": time.Second} {
-		b.Run(name, func(b *testing.B) {
+	for _, fsync := range []time.Duration{0, time.Second} {
+		b.Run(fmt.Sprint("fsync=", fsync), func(b *testing.B) {
 			ours, bare := opened(b, Options{Dir: b.TempDir(), Fsync: fsync}), opened(b, Options{Dir: b.TempDir(), Fsync: fsync})
-			var a, j float64
+			var o, j float64
 			for b.Loop() {
-				a += rate(b, 500*time.Millisecond, func(ctx context.Context, n int64) error {
+				o += rate(b, 500*time.Millisecond, func(ctx context.Context) error {
 					_, _, err := ours.Append(ctx, stream.Draft{Site: "default", Data: payload})
 					return err
 				})
-				j += rate(b, 500*time.Millisecond, func(ctx context.Context, n int64) error {
+				j += rate(b, 500*time.Millisecond, func(ctx context.Context) error {
 					_, err := bare.js.Publish(ctx, "proofstream.default.signup", payload)
 					return err
 				})
 			}
-			b.ReportMetric(a/float64(b.N), "posts/s")
+			b.ReportMetric(o/float64(b.N), "posts/s")
 			b.ReportMetric(j/float64(b.N), "bare/s")
-			b.ReportMetric(a/j, "ratio")
+			b.ReportMetric(o/j, "ratio")
 		})
 	}
 }
 
-var _ = fmt.Sprint
-var _ jetstream.JetStream
+// BenchmarkResume measures what a reader pays who missed 20 events of its site, with a thousand and
+// with a million events stored.
+func BenchmarkResume(b *testing.B) {
+	for _, c := range []struct{ stored, sites int }{{1000, 1}, {1_000_000, 1}, {1000, 10}, {1_000_000, 10}} {
+		b.Run(fmt.Sprintf("stored=%d/sites=%d", c.stored, c.sites), func(b *testing.B) {
+			l := opened(b, Options{Dir: b.TempDir(), Fsync: time.Minute, Retain: 1 << 30})
+			fill(b, l, payload, c.stored, c.sites)
+			after := uint64(c.stored - 20*c.sites)
+			var took []time.Duration
+			for b.Loop() {
+				begin := time.Now()
+				events, err := l.Read(b.Context(), "s0", after, 64)
+				if err != nil || len(events) != 20 {
+					b.Fatalf("read %d events, %v; want 20", len(events), err)
+				}
+				took = append(took, time.Since(begin))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 )
 
@@ -61,7 +62,11 @@ func replace(path string, data []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// syncDir puts on disk which files a directory has. Windows does that by itself, and only so.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -55,3 +55,9 @@ func writeChain(cfg *jetstream.StreamConfig, c stream.Chain) {
 	}
 	cfg.Metadata = kept
 }
+
+// newest returns the name of the present epoch.
+func (l *Log) newest() string {
+	c := l.Chain()
+	return c[len(c)-1].Name
+}

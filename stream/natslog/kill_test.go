@@ -40,7 +40,7 @@ func writeUntilKilled(dir string) {
 	for w := range 8 {
 		wg.Go(func() {
 			for i := 0; ; i++ {
-				d := draft(fmt.Sprintf("%s/%d/%d", l.newest(), w, i), i)
+				d := draft(fmt.Sprintf("%s/%d/%d;", l.newest(), w, i), i)
 				seq, _, err := l.Append(context.Background(), d)
 				if err != nil {
 					fmt.Println("!", err)
@@ -81,7 +81,7 @@ func runWriter(t *testing.T, dir string) map[uint64]string {
 		switch {
 		case first == "!":
 			t.Errorf("writer: %s", text)
-		case first != "epoch" && strings.Count(text, "/") == 2: // not a line cut by the kill
+		case first != "epoch" && strings.HasSuffix(text, ";"): // not a line cut by the kill
 			var seq uint64
 			fmt.Sscan(first, &seq)
 			if other, ok := acknowledged[seq]; ok {

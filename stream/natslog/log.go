@@ -88,6 +88,9 @@ func (l *Log) connect() (err error) {
 		nats.ReconnectJitter(50*time.Millisecond, 50*time.Millisecond),
 		nats.ReconnectBufSize(-1), // an append during an outage is told so, not kept for later
 		nats.RetryOnFailedConnect(true),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			l.opts.Logger.Debug("connection to the log", "err", err)
+		}),
 	}
 	if l.opts.embedded() {
 		opts = append(opts, nats.InProcessServer(l.node))
