@@ -2,11 +2,12 @@ package natslog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// Run keeps the log well until ctx ends: an embedded one that could not store (a full disk, a failed
+// Run keeps the log well until ctx ends or it is closed: an embedded one that could not store (a full disk, a failed
 // fsync) is restarted in this process once it can, and what it knows of itself is recorded; of one
 // elsewhere the epochs are read again. Without Run a log that failed once stays unavailable.
 func (l *Log) Run(ctx context.Context) error {
@@ -20,6 +21,9 @@ func (l *Log) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		trouble := l.state.why()
+		if errors.Is(trouble, errClosed) {
+			return nil
+		}
 		if trouble != nil && !told {
 			l.opts.Logger.Error("log does not store", "err", trouble)
 		}
@@ -49,6 +53,9 @@ func (l *Log) tend(ctx context.Context, trouble bool) error {
 func (l *Log) repair(ctx context.Context) error {
 	l.keep.Lock()
 	defer l.keep.Unlock()
+	if err := l.state.why(); errors.Is(err, errClosed) {
+		return err
+	}
 	if err := probe(l.opts.Dir, repairRoom); err != nil {
 		l.state.explain(err)
 		return err

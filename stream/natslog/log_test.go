@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -37,6 +38,28 @@ func TestContractEmbedded(t *testing.T) {
 			return l
 		}}
 	})
+}
+
+// TestClosedLogStaysClosed would catch a server that is started again behind a Close.
+func TestClosedLogStaysClosed(t *testing.T) {
+	dir := t.TempDir()
+	l := opened(t, Options{Dir: dir})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := l.Append(t.Context(), stream.Draft{Site: "a", Data: payload}); !errors.Is(err, stream.ErrUnavailable) {
+		t.Errorf("append to a closed log: %v, want ErrUnavailable", err)
+	}
+	if _, err := l.Read(t.Context(), "a", 0, 1); !errors.Is(err, stream.ErrUnavailable) {
+		t.Errorf("read of a closed log: %v, want ErrUnavailable", err)
+	}
+	if l.Healthy() == nil {
+		t.Error("a closed log is called healthy")
+	}
+	if err := l.Run(t.Context()); err != nil { // returns by itself
+		t.Error(err)
+	}
+	opened(t, Options{Dir: dir})
 }
 
 // run has the log tended until the test's end.

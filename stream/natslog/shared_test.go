@@ -125,9 +125,13 @@ func TestOpenWaitsForACluster(t *testing.T) {
 		t.Errorf("open without a server: %v; want the context's error", err)
 	}
 	var told bytes.Buffer
-	restarted := time.AfterFunc(300*time.Millisecond, func() { c.start(t, 0) })
-	defer restarted.Stop()
+	var restart sync.WaitGroup
+	restart.Go(func() {
+		time.Sleep(300 * time.Millisecond) // late on purpose: Open is to wait
+		c.start(t, 0)
+	})
 	l := opened(t, Options{URL: c.url(), Logger: slog.New(slog.NewTextHandler(&told, nil))})
+	restart.Wait()
 	if !strings.Contains(told.String(), "waiting") {
 		t.Errorf("waited without a word: %s", &told)
 	}
