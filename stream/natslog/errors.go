@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"proofstream/stream"
 )
 
@@ -18,15 +16,6 @@ func unavailable(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", stream.ErrUnavailable, err)
-}
-
-// apiCode returns the JetStream error code in err, or 0.
-func apiCode(err error) jetstream.ErrorCode {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode
-	}
-	return 0
 }
 
 // redact returns an address without the password that it may hold.
