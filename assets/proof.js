@@ -215,7 +215,6 @@
     hovered = type == 'pointerenter' && pointerType != 'touch';
     proceed();
   };
-  card.onfocusin = card.onfocusout = () => setTimeout(proceed);   // when the focus has arrived
 
   // The card follows the finger; a swipe closes it.
   let finger;
@@ -471,7 +470,10 @@
       lookAt = now + LOOK_EVERY;
       look();
     }
-    if (current) draw();
+    if (current) {
+      draw();
+      proceed();                    // the focus may have gone
+    }
   };
 
   // ---- Start, and what the page around us does

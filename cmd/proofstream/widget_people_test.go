@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// axe runs axe-core (testdata/axe, MPL 2.0) on a page and returns what it finds.
+const axe = `axe.run(document).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join('; ')))`
+
+// Polite, named, never in the way: axe finds nothing, with and without a card, on the demo page as well.
+func TestWidgetIsAccessible(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("testdata/axe/axe.min.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t)
+	for _, url := range []string{servePage(t, widgetPage(p.url, `data-dismiss="card"`, `<aside>Another</aside>`)), p.url + "/"} {
+		for _, scheme := range []string{"light", "dark"} {
+			tab := tab(t, url)
+			media(t, tab, "prefers-color-scheme", scheme)
+			p.awaitSubscribers(t, 1)
+			eval[chromedp.Void](t, tab, string(source))
+			for _, when := range []string{"without a card", "with a card"} {
+				if when == "with a card" {
+					p.post(t, "url=/offer")
+					awaitJS(t, tab, "document.querySelector('#proof-popup.visible')")
+					eval[chromedp.Void](t, tab, `document.getElementById('proof-popup').pause();
+						document.getElementById('proof-popup').shadowRoot.querySelector('[part=card]').style.transition = 'none'`)
+				}
+				if got := eval[[]string](t, tab, axe); len(got) > 0 {
+					t.Errorf("%s, %s, %s: axe finds %s", url, scheme, when, strings.Join(got, "\n"))
+				}
+			}
+			if err := chromedp.Cancel(tab); err != nil {
+				t.Fatal(err)
+			}
+			p.awaitSubscribers(t, 0)
+		}
+	}
+}
+
+// The live region is there, polite and empty, before the first message; the card never takes the focus;
+// hovering and focusing hold it; the button has a name and is large enough.
+func TestWidgetCardWaitsForPeople(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := tab(t, servePage(t, widgetPage(p.url, `data-duration="700" data-cooldown="0" data-dismiss="card"`, `<input id="field" autofocus>`)))
+	p.awaitSubscribers(t, 1)
+	if got, want := eval[string](t, tab, "[part('message').role, says(), getComputedStyle(part('message')).visibility].join()"), "status,,visible"; got != want {
+		t.Errorf("live region: got %s, want %s", got, want)
+	}
+	eval[chromedp.Void](t, tab, "field.focus()")
+	p.post(t, "url=/offer")
+	awaitShows(t, tab, 1)
+	if got := eval[string](t, tab, "document.activeElement.id"); got != "field" {
+		t.Errorf("the focus moved to %q", got)
+	}
+	box := eval[[]float64](t, tab, "(() => { const r = part('close').getBoundingClientRect(); return [r.width, r.height] })()")
+	if box[0] < 24 || box[1] < 24 || eval[string](t, tab, "part('close').localName + part('close').ariaLabel") != "buttonClose" {
+		t.Errorf("the button measures %v, want 24 by 24 at least, and a name", box)
+	}
+	eval[chromedp.Void](t, tab, "part('close').focus()")
+	settle(t, tab)
+	settle(t, tab)
+	if !eval[bool](t, tab, "document.querySelector('#proof-popup').matches('.visible')") {
+		t.Error("the card left while it had the focus")
+	}
+	eval[chromedp.Void](t, tab, "field.focus()")
+	awaitJS(t, tab, "visible.length == 2")
+	p.post(t)
+	awaitShows(t, tab, 2)
+	eval[chromedp.Void](t, tab, "part('card').style.transition = 'none'")
+	point := eval[[]float64](t, tab, "(() => { const r = part('card').getBoundingClientRect(); return [r.left + 20, r.top + 20] })()")
+	mouse(t, tab, point[0], point[1])
+	settle(t, tab)
+	settle(t, tab)
+	if !eval[bool](t, tab, "document.querySelector('#proof-popup').matches('.visible')") {
+		t.Error("the card left under the pointer")
+	}
+	mouse(t, tab, 5, 5)
+	awaitJS(t, tab, "visible.length == 4 && seen.at(-1).reason == 'elapsed'")
+}
+
+// mouse moves the pointer.
+func mouse(t *testing.T, tab context.Context, x, y float64) {
+	t.Helper()
+	call(t, tab, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: x, Y: y})
+}
+
+// What has the focus is never wholly under the card.
+func TestWidgetNeverCoversWhatHasTheFocus(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := tab(t, servePage(t, widgetPage(p.url, `data-dismiss="card" data-cooldown="0"`,
+		`<button id="low" style="position:fixed;right:60px;bottom:50px">low</button>`)))
+	p.awaitSubscribers(t, 1)
+	const covered = `(() => {
+		const card = part('card'); card.style.transition = 'none'
+		const c = card.getBoundingClientRect(), f = low.getBoundingClientRect()
+		return c.left <= f.left && c.right >= f.right && c.top <= f.top && c.bottom >= f.bottom
+	})()`
+	p.post(t)
+	awaitShows(t, tab, 1)
+	if !eval[bool](t, tab, covered) {
+		t.Fatal("the card does not cover the button at all")
+	}
+	eval[chromedp.Void](t, tab, "low.focus()")
+	if eval[bool](t, tab, covered) {
+		t.Error("the card covers what was focused while it showed")
+	}
+	eval[chromedp.Void](t, tab, "part('close').click()")
+	p.post(t)
+	awaitShows(t, tab, 2)
+	if eval[bool](t, tab, covered) {
+		t.Error("the card covers what had the focus before it showed")
+	}
+}
+
+// Who prefers reduced motion sees no slide: the card is there, and then it is not.
+func TestWidgetSlidesUnlessMotionIsReduced(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, `data-dismiss="card" data-cooldown="0"`)
+	for i, c := range []struct{ motion, want string }{{"no-preference", "true 1.25s"}, {"reduce", "false 1.25s"}} {
+		media(t, tab, "prefers-reduced-motion", c.motion)
+		awaitJS(t, tab, "part('card').getAnimations().length == 0")
+		eval[chromedp.Void](t, tab, "addEventListener('proof:show', () => { window.at = new Promise(done => requestAnimationFrame(() => done(part('card').getBoundingClientRect().left > innerWidth - 200))) }, {once: true})")
+		p.post(t)
+		awaitShows(t, tab, i+1)
+		if got := eval[string](t, tab, "at.then(far => far + ' ' + getComputedStyle(part('card')).transitionDuration)"); got != c.want {
+			t.Errorf("%s: in its first frame, far to the right: got %s, want %s", c.motion, got, c.want)
+		}
+		eval[chromedp.Void](t, tab, "part('close').click()")
+	}
+}
+
+// On a phone the card spans the width less its margins, at the bottom, takes at most a quarter of the
+// height, has a button for thumbs, and a swipe closes it.
+func TestWidgetOnAPhone(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, `data-position="top-left" data-dismiss="card" data-cooldown="0"`)
+	for _, size := range [][2]int64{{375, 667}, {320, 568}, {667, 375}} {
+		screen(t, tab, size[0], size[1], true)
+		reload(t, tab) // a page knows when it loads whether there is a touch screen
+		p.awaitSubscribers(t, 1)
+		p.post(t, "user_name="+strings.Repeat("Maria da ", 13))
+		awaitShows(t, tab, 1)
+		r := eval[[]float64](t, tab, "(() => { const card = part('card'); card.style.transition = 'none'; const r = card.getBoundingClientRect(), b = part('close').getBoundingClientRect(); return [r.left, innerWidth - r.right, innerHeight - r.bottom, r.height / innerHeight, b.width, b.height] })()")
+		if r[0] < 8 || r[0] > 24 || r[1] != r[0] || r[2] < 8 || r[2] > 24 || r[3] > .25 || r[4] < 44 || r[5] < 44 {
+			t.Errorf("%v: margins left %.0f, right %.0f, bottom %.0f, share of the height %.2f, button %.0f by %.0f", size, r[0], r[1], r[2], r[3], r[4], r[5])
+		}
+		y := float64(size[1]) - r[2] - 20
+		for i, x := range []float64{100, 120, 150, 190} {
+			kind := input.DispatchTouchEventTypeTouchMove
+			if i == 0 {
+				kind = input.DispatchTouchEventTypeTouchStart
+			}
+			call(t, tab, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: []*input.TouchPoint{{X: x, Y: y}}})
+		}
+		call(t, tab, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
+		awaitJS(t, tab, "seen.at(-1).reason == 'dismissed'")
+	}
+}
+
+// data-mobile="off": no cards under 768 pixels.
+func TestWidgetStaysAwayFromPhonesWhenTold(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, quick+` data-mobile="off"`)
+	screen(t, tab, 767, 800, false)
+	p.awaitSubscribers(t, 0)
+	p.post(t)
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 0 {
+		t.Errorf("%d cards", got)
+	}
+	screen(t, tab, 768, 800, false)
+	awaitShows(t, tab, 1)
+}
+
+// A url makes the card a real link, within reach of the keyboard; without one there is only the button.
+func TestWidgetLinks(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, `data-dismiss="card" data-cooldown="0"`)
+	const focusable = `[...document.getElementById('proof-popup').shadowRoot.querySelectorAll('a, button, input, [tabindex]')].map(e => e.localName).join()`
+	p.post(t)
+	awaitShows(t, tab, 1)
+	if got := eval[string](t, tab, focusable); got != "button" {
+		t.Errorf("without a url: got %s, want the button alone", got)
+	}
+	eval[chromedp.Void](t, tab, "part('close').click()")
+	p.post(t, "url=/?offer=1")
+	awaitShows(t, tab, 2)
+	if got, want := eval[string](t, tab, focusable+" + ' ' + part('message').querySelector('a').rel"), "a,button noopener"; got != want {
+		t.Errorf("with a url: got %s, want %s", got, want)
+	}
+	eval[chromedp.Void](t, tab, `window.clicked = new Promise(done => addEventListener('proof:click', e => done(e.detail.url)));
+		document.addEventListener('click', e => e.preventDefault())`)
+	pressed(t, tab, kb.Tab)
+	pressed(t, tab, kb.Enter)
+	if got := eval[string](t, tab, "clicked"); got != "/?offer=1" {
+		t.Errorf("got %q", got)
+	}
+	eval[chromedp.Void](t, tab, "part('card').style.transition = 'none'")
+	if got := eval[string](t, tab, "(() => { const r = part('image').getBoundingClientRect(); return document.getElementById('proof-popup').shadowRoot.elementFromPoint(r.left + 5, r.top + 5).localName })()"); got != "a" {
+		t.Errorf("on the picture there is %s, want the link: it is the whole card", got)
+	}
+}
+
+// Right-to-left languages mirror the inside of the card, not its place; names are isolated; sentences come
+// by language.
+func TestWidgetSpeaksThePagesLanguage(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	for _, c := range []struct{ html, attributes, want string }{
+		{"ar", `data-template-ar="سجّل {user_name} في {offer_name}"`, "rtl|right|سجّل Ada في Spring Sale|الآن"},
+		{"he-IL", ``, "rtl|right|Ada just signed up with Spring Sale!|עכשיו"},
+		{"de", `data-template-de="{user_name} ist dabei: {offer_name}"`, "ltr|left|Ada ist dabei: Spring Sale|jetzt"},
+		{"en", `data-lang="pt-BR" data-template-pt="{user_name} entrou em {offer_name}" data-template-pt-br="{user_name} se inscreveu em {offer_name}"`, "ltr|left|Ada se inscreveu em Spring Sale|agora"},
+		{"de", `data-lang="not a language" data-template="{user_name}  {place} : {offer_name}"`, "ltr|left|Ada : Spring Sale|jetzt"},
+	} {
+		html := strings.Replace(widgetPage(p.url, c.attributes, ""), `lang="en"`, `lang="`+c.html+`"`, 1)
+		tab := tab(t, servePage(t, html))
+		p.awaitSubscribers(t, 1)
+		p.post(t, "user_name=Ada", "offer_name=Spring Sale")
+		awaitShows(t, tab, 1)
+		got := eval[string](t, tab, `(() => {
+			const card = part('card'); card.style.transition = 'none'
+			const side = part('image').getBoundingClientRect().left < part('message').getBoundingClientRect().left ? 'left' : 'right'
+			const right = card.getBoundingClientRect().right > innerWidth - 40
+			return [getComputedStyle(card).direction, right ? side : 'misplaced', says(), part('time').textContent].join('|')
+		})()`)
+		if got != c.want {
+			t.Errorf("%s %s: got %s, want %s", c.html, c.attributes, got, c.want)
+		}
+		if got := eval[string](t, tab, "[...part('message').querySelectorAll('bdi')].map(e => e.textContent).join()"); !strings.Contains(got, "Ada,Spring Sale") {
+			t.Errorf("isolated: got %s", got)
+		}
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Fatal(err)
+		}
+		p.awaitSubscribers(t, 0)
+	}
+}
