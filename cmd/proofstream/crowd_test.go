@@ -38,7 +38,7 @@ type crowd struct {
 type member struct {
 	crowd  *crowd
 	conn   net.Conn
-	pause  time.Duration // after each batch that it reads
+	pause  atomic.Int64 // nanoseconds after each batch that it reads
 	mu     sync.Mutex
 	ids    []string
 	kinds  map[string]int
@@ -134,10 +134,16 @@ func (m *member) read(opened chan<- error) {
 			first = false
 			opened <- nil
 		}
-		if ok && m.pause > 0 && lines.Buffered() == 0 {
-			time.Sleep(m.pause)
+		if ok && lines.Buffered() == 0 {
+			time.Sleep(time.Duration(m.pause.Load()))
 		}
 	}
+}
+
+// slow makes a member read with a pause after each batch, and the kernel take little for it.
+func (m *member) slow(pause time.Duration) {
+	m.conn.(*net.TCPConn).SetReadBuffer(1)
+	m.pause.Store(int64(pause))
 }
 
 // await waits until n signups have arrived at each member.

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Thousands come and go in every way that a connection can end, some in the middle of a frame: goroutines,
+// descriptors, memory and the registry are then where they were. 100,000 of them with PROOF_TEST_LONG=1.
+func TestComingAndGoingLeavesNothing(t *testing.T) {
+	visits := scaled(4000, 100_000)
+	metrics := freeAddress(t)
+	p := start(t, "PROOF_METRICS_ADDR="+metrics, "PROOF_RETAIN=1000", "PROOF_HEARTBEAT=1s")
+	p.visit(t, scaled(1000, 5000)) // pools and tables reach their size
+	p.settled(t, metrics)
+	goroutines, files := p.metric(t, metrics, "go_goroutines"), p.files(t, metrics)
+	heap := p.heap(t, metrics)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				p.tryPost("", "user_name=meanwhile")
+				time.Sleep(5 * time.Millisecond) // posts are not what is tested
+			}
+		}
+	}()
+	p.visit(t, visits)
+	close(stop)
+	<-stopped
+	p.settled(t, metrics)
+	until(t, patience, func() bool {
+		return p.metric(t, metrics, "go_goroutines") <= goroutines*1.01+2 && p.files(t, metrics) <= files*1.01+2
+	}, func() string {
+		return fmt.Sprintf("%v goroutines and %v descriptors, %v and %v before", p.metric(t, metrics, "go_goroutines"),
+			p.files(t, metrics), goroutines, files)
+	})
+	// The log grew meanwhile: a thousand kept events and their frames are some 2 MB.
+	if after := p.heap(t, metrics); after > heap*1.01+4<<20 {
+		t.Errorf("%.1f MB of heap, %.1f MB before", after/(1<<20), heap/(1<<20))
+	}
+	t.Logf("after %d visits: %v goroutines (%v before), %v descriptors (%v before)", visits,
+		p.metric(t, metrics, "go_goroutines"), goroutines, p.files(t, metrics), files)
+}
+
+// settled waits until nobody is subscribed.
+func (p *program) settled(t testing.TB, metrics string) {
+	t.Helper()
+	client.CloseIdleConnections()
+	until(t, patience, func() bool { return p.metric(t, metrics, "proofstream_subscribers") == 0 },
+		func() string { return fmt.Sprint(p.metric(t, metrics, "proofstream_subscribers"), " subscribers") })
+}
+
+// heap returns the bytes in use after a collection.
+func (p *program) heap(t testing.TB, metrics string) float64 {
+	t.Helper()
+	ops := &program{url: "http://" + metrics}
+	for range 2 {
+		ops.get(t, "/debug/pprof/heap?gc=1")
+	}
+	return p.metric(t, metrics, "go_memstats_heap_inuse_bytes")
+}
+
+// visit opens n streams, a hundred at a time, and leaves each in another way.
+func (p *program) visit(t testing.TB, n int) {
+	t.Helper()
+	addr := strings.TrimPrefix(p.url, "http://")
+	var visitors sync.WaitGroup
+	for worker := range 100 {
+		visitors.Go(func() {
+			for i := worker; i < n; i += 100 {
+				if err := visitOnce(addr, i); err != nil {
+					t.Errorf("visit %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	visitors.Wait()
+}
+
+func visitOnce(addr string, i int) error {
+	conn, err := net.DialTimeout("tcp", addr, patience)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	tcp := conn.(*net.TCPConn)
+	tcp.SetDeadline(time.Now().Add(patience))
+	if _, err := fmt.Fprintf(conn, "GET /events?recent=3 HTTP/1.%d\r\nHost: x\r\n\r\n", i%2); err != nil {
+		return err
+	}
+	switch i % 5 {
+	case 0: // before any answer
+	case 1: // in the middle of the first frame
+		_, err = conn.Read(make([]byte, 20))
+	case 2: // a reset
+		_, err = conn.Read(make([]byte, 1000))
+		tcp.SetLinger(0)
+	case 3: // half closed, then read to the end
+		_, err = conn.Read(make([]byte, 1000))
+		tcp.CloseWrite()
+		for b := make([]byte, 1000); err == nil; {
+			_, err = conn.Read(b)
+		}
+		err = nil // the server's end may be a reset
+	default: // the ordinary way
+		_, err = conn.Read(make([]byte, 1000))
+	}
+	return err
+}
