@@ -187,6 +187,9 @@ func (s *Server) answerError(err error, c echo.Context) {
 		return
 	}
 	p := problemOf(echoProblem(err))
+	if s.keys.holder(p.Field) != nil { // sent without a name before it: not even to its owner is it repeated
+		p = &Problem{Status: p.Status, Detail: "An API key stands where a field's name should: send it as api_key"}
+	}
 	if p.Status >= 500 {
 		s.o.Logger.Warn("request not served", "request", requestID(c), "path", c.Path(), "status", p.Status, "error", err)
 	}

@@ -100,14 +100,15 @@ func unknownField(name string) *RuleError {
 	return NewRuleError(name, "is not a field of a signup: there are "+strings.Join(fields, ", "))
 }
 
-// printable makes a stranger's text safe to repeat in an answer or a log: at most 64 characters,
-// and U+FFFD for each that would not show as itself.
-func printable(text string) string {
+// printable makes a stranger's name of a field safe to repeat in an answer or a log: at most 64
+// characters, U+FFFD for each that would not show as itself, and nothing from the first on that
+// belongs into a value or between fields. A JSON body sent as a form, key and all, is one long name.
+func printable(name string) string {
 	const most = 64
 	var b strings.Builder
 	n := 0
-	for _, r := range text {
-		if n++; n > most {
+	for _, r := range name {
+		if n++; n > most || strings.ContainsRune(`{}":=&,;`, r) {
 			b.WriteString("…")
 			break
 		}
