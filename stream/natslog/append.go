@@ -23,6 +23,9 @@ const (
 // Append stores a draft. In a cluster it publishes again, under the same message id, while nobody
 // answers; a keyed draft may then be called a duplicate of itself.
 func (l *Log) Append(ctx context.Context, d stream.Draft) (seq uint64, duplicate bool, err error) {
+	if err := l.opened(); err != nil {
+		return 0, false, err
+	}
 	msg, err := l.message(d)
 	if err != nil {
 		return 0, false, fmt.Errorf("append: %w", err)
@@ -101,10 +104,17 @@ func (l *Log) publishUntilAnswered(ctx context.Context, msg *nats.Msg) (*jetstre
 
 // passing says whether err is that of an election or of a node that went away.
 func passing(err error) bool {
+	var answer *jetstream.APIError
+	if errors.As(err, &answer) {
+		return answer.Code == 503 && answer.ErrorCode != errFull
+	}
 	return errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrDisconnected) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded)
 }
+
+// errFull is JetStream's code for a store that has no room left.
+const errFull jetstream.ErrorCode = 10023
 
 // pause waits, and returns false when ctx ended meanwhile.
 func pause(ctx context.Context, d time.Duration) bool {

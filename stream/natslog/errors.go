@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"proofstream/stream"
 )
@@ -18,10 +19,18 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", stream.ErrUnavailable, err)
 }
 
-// redact returns an address without the password that it may hold.
-func redact(address string) string {
-	if u, err := url.Parse(address); err == nil {
-		return u.Redacted()
+// redact returns a list of addresses without the user, password or token that each may hold.
+func redact(list string) string {
+	var shown []string
+	for address := range strings.SplitSeq(list, ",") {
+		if !strings.Contains(address, "://") {
+			address = "nats://" + address
+		}
+		u, err := url.Parse(strings.TrimSpace(address))
+		if err != nil {
+			return "the given address"
+		}
+		shown = append(shown, u.Scheme+"://"+u.Host)
 	}
-	return "the given address"
+	return strings.Join(shown, ",")
 }

@@ -56,11 +56,14 @@ type follower struct {
 
 // run follows with one consumer until that fails.
 func (f *follower) run(ctx context.Context) error {
+	if err := f.log.opened(); err != nil {
+		return err
+	}
 	if err := f.check(ctx); err != nil {
 		return err
 	}
 	f.consumer = ""
-	asking, cancel := context.WithTimeout(ctx, readPatience)
+	asking, cancel := context.WithTimeout(ctx, f.log.followPatience())
 	defer cancel()
 	consumer, err := f.log.js.OrderedConsumer(asking, f.log.opts.Stream, jetstream.OrderedConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
@@ -89,7 +92,7 @@ func (f *follower) run(ctx context.Context) error {
 
 // check fails with a LostError when this is not the log that was read, or no longer reaches as far.
 func (f *follower) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	ctx, cancel := context.WithTimeout(ctx, f.log.followPatience())
 	defer cancel()
 	s, err := f.log.js.Stream(ctx, f.log.opts.Stream)
 	if err != nil {

@@ -22,8 +22,9 @@ type Log struct {
 	lock  *os.File // nil when the log is elsewhere
 	nc    *nats.Conn
 	js    jetstream.JetStream
-	chain atomic.Pointer[stream.Chain]
+	chain atomic.Pointer[stream.Chain] // nil until the log is open
 	state health
+	away  atomic.Pointer[error] // why there is no connection to a cluster
 
 	keep  sync.Mutex // held while the record is written, what it tells of is changed, or the server restarted
 	noted record     // the record as last written
@@ -35,18 +36,31 @@ type Log struct {
 
 var _ stream.Log = (*Log)(nil)
 
-// Open opens the log that the options name, creating it when there is none. An embedded log begins a
-// new epoch. A cluster that is not there yet is waited for until ctx ends, saying so.
+// New returns a log that is not open yet: until its Open has returned, all that is asked of it ends with
+// ErrUnavailable, and Follow waits.
+func New(o Options) *Log { return &Log{opts: o.withDefaults()} }
+
+// Open makes a log and opens it.
 func Open(ctx context.Context, o Options) (*Log, error) {
-	l := &Log{opts: o.withDefaults()}
+	l := New(o)
+	if err := l.Open(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Open opens the log that the options name, creating it when there is none. An embedded log begins a
+// new epoch. A cluster that is not there yet is waited for until ctx ends, saying so every now and
+// then. After an error the log is closed.
+func (l *Log) Open(ctx context.Context) error {
 	where := "at " + redact(l.opts.URL)
 	if l.opts.embedded() {
 		where = "in " + l.opts.Dir
 	}
 	if err := l.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open log %s: %w", where, err), l.Close())
+		return errors.Join(fmt.Errorf("open log %s: %w", where, err), l.Close())
 	}
-	return l, nil
+	return nil
 }
 
 func (l *Log) open(ctx context.Context) error {
@@ -62,6 +76,14 @@ func (l *Log) open(ctx context.Context) error {
 		return l.openOwn(ctx)
 	}
 	return l.openShared(ctx)
+}
+
+// opened returns nil once the log is open: its epochs are the last that opening finds out.
+func (l *Log) opened() error {
+	if l.chain.Load() == nil {
+		return fmt.Errorf("%w: it is not open yet", stream.ErrUnavailable)
+	}
+	return nil
 }
 
 // startNode takes the directory and starts the server in it.
@@ -94,8 +116,8 @@ func (l *Log) connect() (err error) {
 	}
 	if l.opts.embedded() {
 		opts = append(opts, nats.InProcessServer(l.node))
-	} else if l.opts.CredsFile != "" {
-		opts = append(opts, nats.UserCredentials(l.opts.CredsFile))
+	} else {
+		opts = append(opts, l.elsewhere()...)
 	}
 	if l.nc, err = nats.Connect(l.opts.URL, opts...); err != nil {
 		return err
@@ -137,6 +159,9 @@ func (l *Log) Chain() stream.Chain { return *l.chain.Load() }
 
 // State asks the log for its bounds.
 func (l *Log) State(ctx context.Context) (stream.State, error) {
+	if err := l.opened(); err != nil {
+		return stream.State{}, err
+	}
 	s, err := l.js.Stream(ctx, l.opts.Stream)
 	if err != nil {
 		return stream.State{}, fmt.Errorf("ask for the log's state: %w", unavailable(err))
@@ -154,6 +179,9 @@ func bounds(s jetstream.StreamState) stream.State {
 
 // Healthy returns nil when an append would now be expected to succeed.
 func (l *Log) Healthy() error {
+	if err := l.opened(); err != nil {
+		return err
+	}
 	if !l.nc.IsConnected() {
 		return fmt.Errorf("no connection to the log: %s", l.nc.Status())
 	}

@@ -28,6 +28,9 @@ func (l *Log) Read(ctx context.Context, site string, after uint64, max int) ([]s
 	if err := checkSite(site); err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
+	if err := l.opened(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
 	page := l.readBatch
@@ -135,6 +138,9 @@ type stored struct {
 
 // Get asks the leader, not any replica: what was just appended is there.
 func (l *Log) Get(ctx context.Context, seq uint64) (stream.Event, error) {
+	if err := l.opened(); err != nil {
+		return stream.Event{}, err
+	}
 	if seq == 0 {
 		return stream.Event{}, fmt.Errorf("get event 0: %w", stream.ErrNotFound)
 	}

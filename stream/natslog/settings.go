@@ -2,11 +2,8 @@ package natslog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -71,57 +68,6 @@ func (l *Log) update(ctx context.Context, cfg jetstream.StreamConfig, chain stre
 	if _, err := l.js.UpdateStream(ctx, cfg); err != nil {
 		return err
 	}
-	l.chain.Store(&chain)
-	return nil
-}
-
-// openShared opens or creates the stream in a cluster, however long that is not there.
-func (l *Log) openShared(ctx context.Context) error {
-	for told := false; ; {
-		err := l.join(ctx)
-		if err == nil || errors.Is(err, errUnfit) {
-			return err
-		}
-		if !told {
-			l.opts.Logger.Warn("log is not there yet; waiting for it", "url", redact(l.opts.URL), "err", err)
-			told = true
-		}
-		if !pause(ctx, time.Second) {
-			return errors.Join(ctx.Err(), err)
-		}
-	}
-}
-
-var errUnfit = errors.New("stream does not fit")
-
-// join uses the stream that exists, or creates it.
-func (l *Log) join(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readPatience)
-	defer cancel()
-	s, err := l.js.Stream(ctx, l.opts.Stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return l.create(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	cfg := s.CachedInfo().Config
-	chain, err := readChain(cfg.Metadata)
-	differ := differences(cfg, l.opts.settings(cfg))
-	switch {
-	case err == nil && len(chain) > 0 && len(differ) == 0:
-		l.chain.Store(&chain)
-		return nil
-	case l.opts.Update:
-		if len(chain) == 0 {
-			chain = chain.Open(newEpoch(), 0, keepEpochs)
-		}
-		return l.update(ctx, cfg, chain)
-	case err != nil || len(chain) == 0:
-		return fmt.Errorf("%w: stream %s holds no epochs of ours; choose another name, or let it be changed once", errUnfit, l.opts.Stream)
-	}
-	l.opts.Logger.Warn("stream has other settings than these; it stays as it is until it is to be updated",
-		"stream", l.opts.Stream, "differ", strings.Join(differ, "; "))
 	l.chain.Store(&chain)
 	return nil
 }
