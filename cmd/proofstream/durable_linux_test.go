@@ -12,18 +12,6 @@ import (
 	"testing"
 )
 
-// need skips a test where a program is missing; with CI=true that is a failure.
-func need(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("no %s: install it", name)
-	}
-	t.Skipf("no %s: install it to run this test", name)
-}
-
 // The system calls of the whole process show it: before the first byte of a 200 leaves, the record is written to a
 // file of the data directory and that file is synced. With PROOF_FSYNC=1h the same look finds that it is not.
 func TestSyncedBeforeAcknowledged(t *testing.T) {

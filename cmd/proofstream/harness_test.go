@@ -25,19 +25,10 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	if role := os.Getenv(beAHelper); role != "" {
-		os.Exit(helpers[role]())
-	}
 	status := m.Run()
 	closeBrowser()
 	os.Exit(status)
 }
-
-// helpers are other processes that tests need: a client with thousands of connections must not share the
-// descriptors of the test. Each is started by its name in the environment variable beAHelper.
-var helpers = map[string]func() int{}
-
-const beAHelper = "BE_A_HELPER"
 
 // patience is how long a test waits for a fact before it gives up. It is no measure of speed: two busy
 // cores and the race detector make everything slow at times.
@@ -304,4 +295,16 @@ func (j *journal) await(text string, within time.Duration) (line string, ok bool
 			return "", false
 		}
 	}
+}
+
+// need skips a test where a program is missing; with CI=true that is a failure.
+func need(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("no %s: install it", name)
+	}
+	t.Skipf("no %s: install it to run this test", name)
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A subscriber whose network swallows everything from one moment on, without a word, is freed within a minute, by
+// heartbeats alone. It lives in a network namespace whose way back becomes a black hole.
+func TestVanishedSubscriberIsFreed(t *testing.T) {
+	t.Parallel()
+	need(t, "ip")
+	space := fmt.Sprintf("proof%d", os.Getpid())
+	here, there := "10.213.77.1", "10.213.77.2"
+	if out, err := exec.Command("ip", "netns", "add", space).CombinedOutput(); err != nil {
+		t.Skipf("no network namespace may be made here, run as root: %s", out)
+	}
+	t.Cleanup(func() { ip(t, "netns del "+space) }) // takes the pair of links with it
+	ip(t, "link add "+space+"a type veth peer name "+space+"b netns "+space)
+	ip(t, "addr add "+here+"/24 dev "+space+"a")
+	ip(t, "link set "+space+"a up")
+	ip(t, "-n "+space+" addr add "+there+"/24 dev "+space+"b")
+	ip(t, "-n "+space+" link set "+space+"b up")
+
+	metrics := freeAddress(t)
+	heartbeat := time.Duration(scaled(5, 15)) * time.Second
+	p := start(t, "PROOF_ADDR="+here+":0", "PROOF_METRICS_ADDR="+metrics, "PROOF_HEARTBEAT="+heartbeat.String())
+	for range 3 {
+		conn := dialIn(t, space, strings.TrimPrefix(p.url, "http://"))
+		fmt.Fprintf(conn, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+		if _, err := conn.Read(make([]byte, 4096)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := p.files(t, metrics)
+	ip(t, "-n "+space+" route add blackhole "+here)
+	ip(t, "-n "+space+" route flush cache")
+	began := time.Now()
+	until(t, time.Minute, func() bool { return p.metric(t, metrics, "proofstream_subscribers") == 0 },
+		func() string {
+			return fmt.Sprint(p.metric(t, metrics, "proofstream_subscribers"), " are still taken for subscribers")
+		})
+	t.Logf("freed after %v, with a heartbeat every %v", time.Since(began).Round(time.Second), heartbeat)
+	if dead := p.metric(t, metrics, `proofstream_streams_ended_total{reason="dead"}`); dead != 3 {
+		t.Errorf("%v are counted as dead, want 3", dead)
+	}
+	until(t, patience, func() bool { return p.files(t, metrics) <= files-3+1 }, func() string {
+		return fmt.Sprintf("%v descriptors, %v with them", p.files(t, metrics), files)
+	})
+}
+
+func ip(t *testing.T, args string) {
+	t.Helper()
+	if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
+		t.Fatalf("ip %s: %s", args, out)
+	}
+}
+
+// dialIn connects from within a network namespace.
+func dialIn(t *testing.T, space, addr string) net.Conn {
+	t.Helper()
+	type dialed struct {
+		conn net.Conn
+		err  error
+	}
+	result := make(chan dialed)
+	go func() {
+		runtime.LockOSThread() // and never unlock: the thread, now elsewhere, ends with this goroutine
+		f, err := os.Open("/var/run/netns/" + space)
+		if err != nil {
+			result <- dialed{nil, err}
+			return
+		}
+		defer f.Close()
+		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+			result <- dialed{nil, err}
+			return
+		}
+		conn, err := net.DialTimeout("tcp", addr, patience)
+		result <- dialed{conn, err}
+	}()
+	d := <-result
+	if d.err != nil {
+		t.Fatal(d.err)
+	}
+	t.Cleanup(func() { d.conn.Close() })
+	return d.conn
+}
