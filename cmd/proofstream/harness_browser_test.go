@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -146,7 +148,7 @@ func servePage(t testing.TB, html string) (url string) {
 // serveFiles serves several pages by path, on one origin.
 func serveFiles(t testing.TB, pages map[string]string) (url string) {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		html, ok := pages[r.URL.Path]
 		if !ok {
 			http.NotFound(w, r)
@@ -154,12 +156,20 @@ func serveFiles(t testing.TB, pages map[string]string) (url string) {
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(w, html)
-	}))
+	})) + "/"
+}
+
+// serveHandler serves until the test ends, and returns the address, without a slash at its end.
+func serveHandler(t testing.TB, h http.Handler) (url string) {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Start()
 	t.Cleanup(func() {
 		s.CloseClientConnections()
 		s.Close()
 	})
-	return s.URL + "/"
+	return s.URL
 }
 
 // shop is a page with the widget's script tag; attributes go on that tag.
