@@ -48,6 +48,9 @@ func (s *Server) join(r *http.Request, q stream.Request) (sub *stream.Subscripti
 	if s.draining.Load() {
 		return nil, w, nil, stream.ErrDraining
 	}
+	if err := s.begun(); err != nil {
+		return nil, w, nil, err
+	}
 	if leave = s.crowd.enter(proxies(s.o.TrustedProxies), r); leave == nil {
 		s.metrics.crowded.Add(1)
 		return nil, w, nil, stream.ErrFull

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -22,9 +23,15 @@ func (s *Server) notReady() string {
 	if s.draining.Load() {
 		return "draining"
 	}
+	if s.waiting.Load() {
+		return "starting"
+	}
 	if err := s.o.Log.Healthy(); err != nil {
 		s.o.Logger.Debug("not ready", "error", err)
 		return "unavailable"
+	}
+	if s.o.Registry.Behind() {
+		return "behind"
 	}
 	return ""
 }
@@ -32,4 +39,12 @@ func (s *Server) notReady() string {
 func word(c echo.Context, status int, word string) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.String(status, word)
+}
+
+// begun returns nil once there is something to tell of the log.
+func (s *Server) begun() error {
+	if !s.waiting.Load() {
+		return nil
+	}
+	return &Problem{Status: http.StatusServiceUnavailable, Detail: "The service is still starting: try again in a moment", RetryAfter: time.Second}
 }

@@ -20,6 +20,9 @@ func (s *Server) getRecent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.begun(); err != nil {
+		return err
+	}
 	frames, position := s.o.Registry.Recent(site.Name, limit)
 	b := []byte(`{"events":[`)
 	for i := len(frames) - 1; i >= 0; i-- {
@@ -43,10 +46,13 @@ func appendWithID(b []byte, f *stream.Frame) []byte {
 	return append(b, f.Data()[1:]...)
 }
 
-// getStats answers the numbers of the moment.
+// getStats answers the numbers of the moment: the open streams of all nodes, as far as they told.
 func (s *Server) getStats(c echo.Context) error {
 	site, err := s.siteOf(c)
 	if err != nil {
+		return err
+	}
+	if err := s.begun(); err != nil {
 		return err
 	}
 	subscribers, events := s.o.Registry.Numbers(site.Name)
@@ -54,7 +60,7 @@ func (s *Server) getStats(c echo.Context) error {
 	return writeJSON(c, struct {
 		Subscribers int `json:"subscribers"`
 		Events      int `json:"events"`
-	}{subscribers, events})
+	}{subscribers + s.o.Elsewhere(site.Name), events})
 }
 
 // count reads a number from the query, clamped to what is allowed; absent or empty is the default.

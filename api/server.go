@@ -61,6 +61,10 @@ type Options struct {
 	HSTS bool
 	// Build says which program this is, for metrics.
 	Build Build
+	// Waiting makes the server put everybody off until Begin: the log is not there yet, or not read.
+	Waiting bool
+	// Elsewhere returns how many streams of a site are open on other nodes. Default none.
+	Elsewhere func(site string) int
 	// Flush keeps streams on net/http's connections, as HTTP/2 does anyway, instead of taking them over.
 	Flush bool
 	// Logger defaults to none.
@@ -80,6 +84,7 @@ type Server struct {
 	crowd    crowd
 	refused  refusals
 	draining atomic.Bool
+	waiting  atomic.Bool
 	streams  sync.WaitGroup // connections taken over
 }
 
@@ -97,11 +102,15 @@ func New(o Options) (*Server, error) {
 	if o.Patience == 0 {
 		o.Patience = 25 * time.Second
 	}
+	if o.Elsewhere == nil {
+		o.Elsewhere = func(string) int { return 0 }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{o: o, keys: newKeyring(o.Sites, o.RateLimit), sites: make(map[string]*Site)}
 	s.crowd.most = o.MaxSubscribersPerAddress
+	s.waiting.Store(o.Waiting)
 	for i := range o.Sites {
 		s.sites[o.Sites[i].Name] = &o.Sites[i]
 	}
@@ -159,6 +168,9 @@ func (s *Server) HTTP() *http.Server {
 		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
 	}
 }
+
+// Begin ends the waiting that Options.Waiting began.
+func (s *Server) Begin() { s.waiting.Store(false) }
 
 // Refuse makes Ready answer 503 and new streams busy.
 func (s *Server) Refuse() {

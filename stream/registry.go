@@ -64,6 +64,8 @@ type Registry struct {
 	slot     atomic.Uint32 // of the newest subscription: which beat of the heartbeat is its
 	counters counters
 	feeder   feeder
+	reach    reach
+	doubts   doubts // of the one goroutine in Run
 
 	mu    sync.RWMutex // guards sites and base
 	sites map[string]*site
@@ -107,9 +109,10 @@ func (r *Registry) Run(ctx context.Context, primed func()) error {
 	ctx, stop := context.WithCancel(ctx)
 	var feeding sync.WaitGroup
 	feeding.Go(func() { r.runFeeder(ctx) })
+	feeding.Go(func() { r.watch(ctx) })
 	defer feeding.Wait()
 	defer stop()
-	state, err := r.log.State(ctx)
+	state, err := r.ask(ctx)
 	if err != nil {
 		return fmt.Errorf("read the log's state: %w", err)
 	}
@@ -123,7 +126,7 @@ func (r *Registry) Run(ctx context.Context, primed func()) error {
 			return fmt.Errorf("follow the log: %w", err)
 		}
 		if past.done {
-			r.checkHole(ev.Seq)
+			r.checkHole(ev)
 		} else {
 			past.see(ev)
 		}
@@ -147,28 +150,6 @@ func (r *Registry) deliver(ev Event) {
 	t.publish(NewFrame(r.log.Chain().ID(ev.Seq), ev.Kind, ev.Time, ev.Data), r.now())
 	r.pending.Store(ev.Pending)
 	r.head.Store(ev.Seq)
-}
-
-// checkHole notices that the reader of the log was overtaken: sequences that it never saw are
-// gone. Who is subscribed may have missed something, so every stream is ended and told of a gap
-// when it comes back. (Erasing waits for the reader, so it makes no such hole on one node.)
-func (r *Registry) checkHole(next uint64) {
-	head := r.head.Load()
-	if next <= head+1 {
-		return
-	}
-	r.counters.overtaken.Add(1)
-	r.mu.Lock()
-	r.base = max(r.base, next-1)
-	r.mu.Unlock()
-	for _, t := range r.allSites() {
-		t.mu.Lock()
-		t.floor = max(t.floor, next-1)
-		t.mu.Unlock()
-	}
-	for _, s := range r.subscriptions() {
-		s.End(Overtaken)
-	}
 }
 
 func (r *Registry) allSites() []*site {

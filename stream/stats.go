@@ -44,7 +44,7 @@ func (r *Registry) Stats() Stats {
 	st := Stats{
 		Subscribers: make(map[string]int),
 		Kept:        make(map[string]int),
-		Lag:         r.pending.Load(),
+		Lag:         r.lag(),
 		Frames:      r.counters.frames.Load(),
 		Bytes:       r.counters.bytes.Load(),
 		Arrears:     r.counters.arrears.Load(),

@@ -31,9 +31,11 @@ func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net
 	build := thisBuild()
 	logger.Info("starting", "version", build.Version, "revision", build.Revision)
 	logger.Debug("configuration", "config", cfg)
-	log, err := openLog(ctx, cfg, logger)
-	if err != nil {
-		return err
+	log := newLog(cfg, logger)
+	if cfg.NATSURL == "" { // one that is elsewhere opens while the service already listens
+		if err := log.Open(ctx); err != nil {
+			return fmt.Errorf("%w (set PROOF_DATA_DIR to a directory that this process may write and no other uses)", err)
+		}
 	}
 	defer func() {
 		if err := log.Close(); err != nil {
@@ -55,8 +57,8 @@ func newLogger(cfg Config, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-func openLog(ctx context.Context, cfg Config, logger *slog.Logger) (*natslog.Log, error) {
-	log, err := natslog.Open(ctx, natslog.Options{
+func newLog(cfg Config, logger *slog.Logger) *natslog.Log {
+	return natslog.New(natslog.Options{
 		Dir:       cfg.DataDir,
 		Fsync:     cfg.SyncEvery,
 		Retain:    cfg.Retain,
@@ -68,10 +70,6 @@ func openLog(ctx context.Context, cfg Config, logger *slog.Logger) (*natslog.Log
 		Replicas:  cfg.NATSReplicas,
 		Update:    cfg.NATSUpdate,
 	})
-	if err != nil && cfg.NATSURL == "" {
-		return nil, fmt.Errorf("%w (set PROOF_DATA_DIR to a directory that this process may write and no other uses)", err)
-	}
-	return log, err
 }
 
 // service is everything that runs, between config and exit.
@@ -80,6 +78,7 @@ type service struct {
 	logger   *slog.Logger
 	log      *natslog.Log
 	registry *stream.Registry
+	census   *natslog.Census
 	face     *api.Server
 	http     *http.Server
 	link     transport
@@ -92,6 +91,7 @@ func newService(cfg Config, log *natslog.Log, logger *slog.Logger) (*service, er
 		Retain:         cfg.Retain,
 		Retention:      cfg.Retention,
 	})
+	census := natslog.NewCensus(log, func() map[string]int { return registry.Stats().Subscribers })
 	sites, err := sitesOf(cfg)
 	if err != nil {
 		return nil, err
@@ -106,6 +106,9 @@ func newService(cfg Config, log *natslog.Log, logger *slog.Logger) (*service, er
 		Grace:    cfg.ShutdownGrace,
 		Logger:   logger,
 
+		Waiting:   true,
+		Elsewhere: census.Elsewhere,
+
 		MaxSubscribers:           cfg.MaxSubscribers,
 		MaxSubscribersPerAddress: cfg.MaxSubscribersPerAddress,
 		RateLimit:                cfg.RateLimit,
@@ -116,8 +119,8 @@ func newService(cfg Config, log *natslog.Log, logger *slog.Logger) (*service, er
 	if err != nil {
 		return nil, err
 	}
-	return &service{cfg: cfg, logger: logger, log: log, registry: registry, face: face, http: face.HTTP(),
-		link: newTransport(cfg, logger)}, nil
+	return &service{cfg: cfg, logger: logger, log: log, registry: registry, census: census, face: face,
+		http: face.HTTP(), link: newTransport(cfg, logger)}, nil
 }
 
 func sitesOf(cfg Config) ([]api.Site, error) {
@@ -146,32 +149,14 @@ func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr
 	work, stop := context.WithCancel(context.Background())
 	defer stop()
 	g, work := errgroup.WithContext(work)
-	primed := make(chan struct{})
-	g.Go(func() error { return s.registry.Run(work, func() { close(primed) }) })
-	g.Go(func() error { return s.log.Run(work) })
+	primed, listening := make(chan struct{}), make(chan net.Addr, 1)
+	g.Go(func() error { return s.follow(work, g, func() { close(primed) }) })
 	g.Go(func() error { return s.face.Run(work) })
 	g.Go(func() error { return s.registry.Beat(work, s.cfg.Heartbeat) })
 	g.Go(func() error { return ops.serve(work, s.face.Ops()) })
 	g.Go(func() error { return s.link.servePlain(work, s.cfg.Addr, s.logger) })
-	g.Go(func() error {
-		select {
-		case <-primed:
-		case <-work.Done():
-			return work.Err()
-		}
-		l, err := listen("PROOF_ADDR", s.cfg.Addr)
-		if err != nil {
-			return err
-		}
-		s.announce(stderr, l.Addr())
-		if ready != nil {
-			ready(l.Addr())
-		}
-		if err := s.link.serve(s.http, l); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil // shutdown goes on with the rest
-	})
+	g.Go(func() error { return s.listen(work, primed, listening) })
+	g.Go(func() error { return s.welcome(work, primed, listening, stderr, ready) })
 	select {
 	case <-ctx.Done():
 	case <-work.Done():
@@ -179,6 +164,65 @@ func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr
 	err = s.shutdown()
 	stop()
 	return errors.Join(ended(g.Wait()), err)
+}
+
+// follow opens a log that is elsewhere, which may take until that is there, and hands its events out.
+// What needs an open log runs in g from then on. It calls primed when everybody is welcome.
+func (s *service) follow(ctx context.Context, g *errgroup.Group, primed func()) error {
+	if s.cfg.NATSURL != "" {
+		if err := s.log.Open(ctx); err != nil {
+			return err
+		}
+	}
+	g.Go(func() error { return s.log.Run(ctx) })
+	g.Go(func() error { return s.census.Run(ctx) })
+	return s.registry.Run(ctx, func() {
+		s.face.Begin()
+		primed()
+	})
+}
+
+// listen serves until the server is shut down. With a log in this process it begins once that was
+// read; with one elsewhere at once, and puts everybody off until then.
+func (s *service) listen(work context.Context, primed <-chan struct{}, listening chan<- net.Addr) error {
+	if s.cfg.NATSURL == "" {
+		select {
+		case <-primed:
+		case <-work.Done():
+			return work.Err()
+		}
+	}
+	l, err := listen("PROOF_ADDR", s.cfg.Addr)
+	if err != nil {
+		return err
+	}
+	if s.cfg.NATSURL != "" {
+		s.logger.Info("listening, and putting everybody off until the log was read", "address", l.Addr().String())
+	}
+	listening <- l.Addr()
+	if err := s.link.serve(s.http, l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil // shutdown goes on with the rest
+}
+
+// welcome tells people and ready that the service serves, once it listens and the log was read.
+func (s *service) welcome(work context.Context, primed <-chan struct{}, listening <-chan net.Addr, stderr io.Writer, ready func(net.Addr)) error {
+	select {
+	case <-primed:
+	case <-work.Done():
+		return work.Err()
+	}
+	select {
+	case addr := <-listening:
+		s.announce(stderr, addr)
+		if ready != nil {
+			ready(addr)
+		}
+		return nil
+	case <-work.Done():
+		return work.Err()
+	}
 }
 
 // shutdown ends what visitors and backends hold: new streams are put off, open ones ended a few at
