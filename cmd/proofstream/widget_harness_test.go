@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -172,7 +173,7 @@ func inFront(t *testing.T, p *program) *front {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	proxy.FlushInterval = -1
-	proxy.ErrorLog = nil
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // ends of streams are what these tests are about
 	proxy.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) { panic(http.ErrAbortHandler) }
 	f := &front{}
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -186,7 +187,7 @@ func inFront(t *testing.T, p *program) *front {
 		}
 		proxy.ServeHTTP(w, r)
 	}))
-	f.Config.ErrorLog = nil
+	f.Config.ErrorLog = proxy.ErrorLog
 	f.Start()
 	t.Cleanup(func() {
 		f.CloseClientConnections()

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/domdebugger"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// console counts what a tab's page and the browser write on its console from now on.
+func console(t *testing.T, tab context.Context) (lines func() []string) {
+	t.Helper()
+	var mu sync.Mutex
+	var said []string
+	err := chromedp.Listen(tab, func(ev any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch ev := ev.(type) {
+		case *cdplog.EventEntryAdded:
+			said = append(said, ev.Entry.Text)
+		case *runtime.EventConsoleAPICalled:
+			said = append(said, "console."+string(ev.Type))
+		case *runtime.EventExceptionThrown:
+			said = append(said, "thrown: "+ev.ExceptionDetails.Text)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call(t, tab, cdplog.Enable, cdp.Empty{})
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]string(nil), said...)
+	}
+}
+
+// Service down, or refused by the page's policy: the page is as it was, with one line on the console at most.
+func TestWidgetFailsSilently(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	for _, c := range []struct{ name, policy, src string }{
+		{"down", "", "http://127.0.0.1:9"},
+		{"script refused", "script-src 'unsafe-inline'", p.url},
+		{"style refused", "style-src 'self'", p.url},
+		{"stream refused", "connect-src 'self'", p.url},
+	} {
+		html := widgetPage(c.src, "", "")
+		tab := tab(t, "about:blank")
+		lines := console(t, tab)
+		url := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Content-Security-Policy", c.policy)
+			fmt.Fprint(w, html)
+		})
+		if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 { // time for what is tried again to be tried again
+			settle(t, tab)
+			eval[chromedp.Void](t, tab, "ahead += 59e3")
+			settle(t, tab)
+			settle(t, tab)
+		}
+		if got := lines(); len(got) > 1 {
+			t.Errorf("%s: the console says\n%s", c.name, strings.Join(got, "\n"))
+		}
+		if eval[bool](t, tab, "!!document.querySelector('.visible')") || eval[float64](t, tab, "shift") != 0 {
+			t.Errorf("%s: the page is not as it was", c.name)
+		}
+	}
+}
+
+// A strict policy without unsafe-inline suffices, pinned or not; nothing is said on the console.
+func TestWidgetWorksUnderAStrictPolicy(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	var manifest map[string]struct{ Path, Integrity string }
+	if err := json.Unmarshal([]byte(p.get(t, "/assets/manifest.json").body), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	pinned := manifest["proof.js"]
+	for _, tag := range []string{
+		`<script async src="` + p.url + `/assets/proof.js"></script>`,
+		`<script async src="` + p.url + pinned.Path + `" integrity="` + pinned.Integrity + `" crossorigin="anonymous"></script>`,
+		`<script type="module" src="` + p.url + `/assets/proof.js"></script>`, // has no document.currentScript
+		`<script src="/early.js"></script>`,                                   // inserts the tag before there is a body
+	} {
+		tab := tab(t, "about:blank")
+		lines := console(t, tab)
+		url := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self' "+p.url+"; style-src "+p.url+"; img-src data: "+p.url+"; connect-src "+p.url+"")
+			if r.URL.Path == "/early.js" {
+				w.Header().Set("Content-Type", "text/javascript")
+				fmt.Fprintf(w, "document.head.append(Object.assign(document.createElement('script'), {src: '%s/assets/proof.js', async: false}))", p.url)
+				return
+			}
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, `<!doctype html><html lang="en"><head><title>Strict</title><link rel="icon" href="data:,">`+tag+`</head><body><h1>Strict</h1></body></html>`)
+		})
+		if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+			t.Fatal(err)
+		}
+		p.awaitSubscribers(t, 1)
+		p.post(t)
+		awaitJS(t, tab, "document.querySelector('#proof-popup.visible')")
+		if got := lines(); len(got) > 0 {
+			t.Errorf("%s: the console says %v", tag, got)
+		}
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Fatal(err)
+		}
+		p.awaitSubscribers(t, 0)
+	}
+}
+
+// The page's style cannot break the card, the card's does not leak, and a theme reaches it.
+func TestWidgetAndThePagesStyle(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const hostile = `<style>body * { all: unset !important; display: none !important; position: static !important; opacity: 0 !important; transform: scale(3) !important;
+		font: 40px monospace !important; color: red !important; visibility: hidden !important; width: 1px !important; text-transform: uppercase !important; letter-spacing: 9px !important }
+		body > * { margin: 99px !important; filter: blur(9px) !important }</style>`
+	const theme = `<style>:root { --proof-background: rgb(1, 2, 3) } proof-popup::part(message) { color: rgb(4, 5, 6) }</style>`
+	const look = `(() => { const card = part('card'); card.style.transition = 'none'; const s = getComputedStyle(card), r = card.getBoundingClientRect(), m = getComputedStyle(part('message'))
+		return [s.backgroundColor, s.visibility, s.textTransform, s.letterSpacing, m.color, Math.round(r.width), Math.round(r.height), Math.round(innerWidth - r.right), Math.round(innerHeight - r.bottom), getComputedStyle(document.getElementById('proof-popup')).opacity].join(' ') })()`
+	var looks []string
+	for _, style := range []string{"", hostile, theme} {
+		tab := tab(t, servePage(t, widgetPage(p.url, "", style+`<p id="p">text</p><button id="b">x</button>`)))
+		p.awaitSubscribers(t, 1)
+		const leak = "[p, b].map(e => { const s = getComputedStyle(e); return s.font + s.margin + s.display + s.color + s.backgroundColor }).join()"
+		before := eval[string](t, tab, leak)
+		p.post(t, "user_name=Ada")
+		awaitShows(t, tab, 1)
+		if after := eval[string](t, tab, leak); after != before {
+			t.Errorf("the card's style leaks: %s became %s", before, after)
+		}
+		looks = append(looks, eval[string](t, tab, look))
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Fatal(err)
+		}
+		p.awaitSubscribers(t, 0)
+	}
+	if looks[1] != looks[0] {
+		t.Errorf("on a hostile page: got %s, want %s", looks[1], looks[0])
+	}
+	if !strings.HasPrefix(looks[2], "rgb(1, 2, 3)") || !strings.Contains(looks[2], "rgb(4, 5, 6)") {
+		t.Errorf("themed: got %s", looks[2])
+	}
+}
+
+// The page may throw its body away, swap it, navigate by History and include the script twice.
+func TestWidgetSurvivesThePage(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := tab(t, servePage(t, widgetPage(p.url, quick, `<script async src="`+p.url+`/assets/proof.js?twice" `+quick+`></script><proof-popup></proof-popup>`)))
+	p.awaitSubscribers(t, 1)
+	for i, change := range []string{
+		"0",
+		"document.body.innerHTML = ''",
+		"document.body.innerHTML += '<p>more</p>'",
+		"document.body.replaceWith(document.createElement('body'))",
+		"document.body = document.createElement('body')",
+		"history.pushState({}, '', '/other')",
+		"document.querySelector('script[src]')?.remove()",
+		"document.body.append(Object.assign(document.createElement('script'), {src: '" + p.url + "/assets/proof.js?again'}))",
+	} {
+		p.post(t)
+		p.post(t)
+		awaitShows(t, tab, 2*i+1)
+		eval[chromedp.Void](t, tab, change)
+		awaitShows(t, tab, 2*i+2) // what waited is not lost
+		awaitJS(t, tab, fmt.Sprintf("visible.length >= %d && !document.querySelector('.visible')", 4*i+4))
+		if got := eval[string](t, tab, "[document.querySelectorAll('proof-popup').length, document.getElementById('proof-popup')?.parentNode == document.body, getComputedStyle(part('card')).display].join()"); got != "1,true,grid" {
+			t.Errorf("after %s: elements, in the body, styled: got %s", change, got)
+		}
+	}
+	p.awaitSubscribers(t, 1)
+}
+
+// pause holds, resume goes on, destroy leaves nothing: no stream, no element, no listener, no timer; and
+// all the while nothing is put on window.
+func TestWidgetMethods(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const count = `<script>
+		var timers = new Set
+		for (const kind of ['Timeout', 'Interval']) {
+			const set = window['set' + kind], clear = window['clear' + kind]
+			window['set' + kind] = (f, ms) => { const id = set(() => { if (kind == 'Timeout') timers.delete(id); f() }, ms); timers.add(id); return id }
+			window['clear' + kind] = id => { timers.delete(id); clear(id) }
+		}
+		var names = new Set(Object.getOwnPropertyNames(window))
+	</script>`
+	html := strings.Replace(widgetPage(p.url, quick, ""), "<script>", count+"<script>", 1)
+	tab := tab(t, servePage(t, html))
+	p.awaitSubscribers(t, 1)
+	eval[chromedp.Void](t, tab, "var popup = document.getElementById('proof-popup'); popup.pause()")
+	p.postMany(t, "visitor", 2)
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 0 {
+		t.Errorf("%d cards while paused", got)
+	}
+	eval[chromedp.Void](t, tab, "popup.resume()")
+	awaitShows(t, tab, 1)
+	eval[chromedp.Void](t, tab, "popup.pause()")
+	settle(t, tab)
+	if !eval[bool](t, tab, "popup.matches('.visible')") {
+		t.Error("pause did not hold the card that showed")
+	}
+	eval[chromedp.Void](t, tab, "popup.resume()")
+	awaitShows(t, tab, 2)
+	if got := eval[[]string](t, tab, `Object.getOwnPropertyNames(window).filter(name => !names.has(name) &&
+		!['names', 'seen', 'visible', 'ahead', 'shift', 'realNow', 'part', 'says', 'shows', 'popup', 'type'].includes(name) && isNaN(name))`); len(got) > 0 {
+		t.Errorf("on window: %v", got)
+	}
+	eval[chromedp.Void](t, tab, "popup.destroy()")
+	p.awaitSubscribers(t, 0)
+	if got := eval[string](t, tab, "[timers.size, document.querySelectorAll('proof-popup').length, popup.isConnected].join()"); got != "0,0,false" {
+		t.Errorf("timers, elements, connected: got %s, want 0,0,false", got)
+	}
+	held := eval[string](t, tab, "navigator.locks.query().then(q => q.held.length + ',' + q.pending.length)")
+	if held != "0,0" {
+		t.Errorf("locks held and awaited: got %s", held)
+	}
+	for _, target := range []string{"document", "window"} {
+		object, err := chromedp.Run(tab, chromedp.Evaluate[*runtime.RemoteObject](target))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, listener := range call(t, tab, domdebugger.GetEventListeners, domdebugger.GetEventListenersParams{ObjectID: object.ObjectID}).Listeners {
+			if !strings.HasPrefix(listener.Type, "proof:") { // those are the test's own
+				t.Errorf("%s still listens to %s", target, listener.Type)
+			}
+		}
+	}
+	p.post(t)
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 2 {
+		t.Error("a card after destroy")
+	}
+}
+
+// No cookie; storage keys carry one prefix, or are none; before consent nothing is requested or stored.
+func TestWidgetRespectsPrivacy(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const stored = "[...Object.keys(localStorage), ...Object.keys(sessionStorage)].join() + document.cookie"
+	for _, c := range []struct{ attributes, stored string }{
+		{"", "proofstream:default,proofstream:default"},
+		{`data-storage="off"`, ""},
+	} {
+		tab := p.open(t, c.attributes)
+		p.post(t)
+		awaitShows(t, tab, 1)
+		eval[chromedp.Void](t, tab, "part('close').click()")
+		p.awaitSubscribers(t, 0)
+		if got := eval[string](t, tab, stored); got != c.stored {
+			t.Errorf("%q: stored %q, want %q", c.attributes, got, c.stored)
+		}
+	}
+	for _, yes := range []string{"document.getElementById('proof-popup').consent()", "document.querySelector('[data-consent]').dataset.consent = 'given'"} {
+		f := inFront(t, p)
+		tab := tab(t, servePage(t, widgetPage(f.URL, `data-consent="wait" data-recent="2"`, "")))
+		for range 2 {
+			awaitJS(t, tab, "document.getElementById('proof-popup')")
+			settle(t, tab)
+			f.mu.Lock()
+			asked := fmt.Sprint(f.asked)
+			f.asked = nil
+			f.mu.Unlock()
+			if got := eval[string](t, tab, stored); got != "" || asked != "[/assets/proof.js]" && asked != "[]" {
+				t.Errorf("before consent: stored %q, asked for %s", got, asked)
+			}
+			eval[chromedp.Void](t, tab, yes)
+			awaitShows(t, tab, 1)
+			if err := chromedp.Do(tab, chromedp.Evaluate[chromedp.Void]("localStorage.clear(); sessionStorage.clear()")); err != nil {
+				t.Fatal(err)
+			}
+			reload(t, tab) // consent is asked for on each load
+			f.mu.Lock()
+			f.asked = nil
+			f.mu.Unlock()
+		}
+	}
+}
+
+// No setting can invent, loop or multiply events: without a signup there is no card, and each shows once.
+func TestWidgetShowsNothingThatDidNotHappen(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const all = quick + ` data-recent="20" data-max-per-page="99" data-max-per-session="99" data-storage="off" data-demo="1" data-fake="5" data-events='[{"user_name":"x"}]' data-loop="on" data-user_name="x"`
+	tab := p.open(t, all)
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 0 {
+		t.Fatalf("%d cards without a signup", got)
+	}
+	ids := p.postMany(t, "visitor", 3)
+	awaitShows(t, tab, 3)
+	eval[chromedp.Void](t, tab, "ahead += 9e4") // the stream is rebuilt, and goes on from there
+	p.post(t, "user_name=last")
+	awaitShows(t, tab, 4)
+	settle(t, tab)
+	got := eval[[]string](t, tab, "shows().map(e => e.id)")
+	if len(got) != 4 || fmt.Sprint(got[:3]) != fmt.Sprint(ids) {
+		t.Errorf("got %v, want %v and one more", got, ids)
+	}
+}
