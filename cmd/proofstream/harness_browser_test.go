@@ -171,9 +171,3 @@ func serveHandler(t testing.TB, h http.Handler) (url string) {
 	})
 	return s.URL
 }
-
-// shop is a page with the widget's script tag; attributes go on that tag.
-func (p *program) shop(attributes string) (html string) {
-	return `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
-<title>A shop</title><body><h1>A shop</h1><script async src="` + p.url + `/assets/proof.js" ` + attributes + `></script></body></html>`
-}

@@ -117,11 +117,11 @@ func launchVia(t *testing.T, via []string, env ...string) *program {
 	return p
 }
 
-// cleanUp ends the program and looks at what it said: no test passes over a data race or a panic.
+// cleanUp ends the program and looks at what it said: no test passes over a data race, a panic or a key told.
 func (p *program) cleanUp() {
 	p.kill()
 	said := p.stderr.String()
-	for _, bad := range []string{"DATA RACE", "panic: ", "fatal error: "} {
+	for _, bad := range []string{"DATA RACE", "panic: ", "fatal error: ", testKey} {
 		if strings.Contains(said, bad) {
 			p.t.Errorf("the program said:\n%s", said)
 			return
