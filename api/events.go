@@ -101,7 +101,7 @@ func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte
 		return nil
 	}
 	f := newFlushed(c)
-	stop := f.onGone(func() { sub.End(stream.Gone) })
+	stop := f.onGone(sub.End)
 	defer stop()
 	ended(s.write(f, sub, f.send(opening)))
 	panic(http.ErrAbortHandler) // ends the stream as incomplete, so that the client comes back

@@ -189,6 +189,45 @@ func TestTLSCarriesStreamsOnHTTP2(t *testing.T) {
 	}
 }
 
+// An idle stream outlives the time that a single write may take.
+func TestTLSIdleStreamOnHTTP2LivesOn(t *testing.T) {
+	t.Parallel() // it mostly waits
+	a := newAuthority(t, "proof.example.com")
+	p := startSecured(t, a, "PROOF_HEARTBEAT=1h")
+	c := a.client(t)
+	resp := get2(t, c, p.url+"/events")
+	r := bufio.NewReader(resp.Body)
+	awaitLine(t, r, "event: ready")
+	time.Sleep(16 * time.Second) // the limit on a write is 15 s
+	postSecured(t, c, p.url, "Ada")
+	awaitLine(t, r, "event: signup")
+}
+
+// Who reads nothing is let go on HTTP/2 too.
+func TestTLSStuckReaderOnHTTP2IsLetGo(t *testing.T) {
+	t.Parallel() // it mostly waits
+	a := newAuthority(t, "proof.example.com")
+	ops := freeAddress(t)
+	p := startSecured(t, a, "PROOF_METRICS_ADDR="+ops)
+	c, poster := a.client(t), a.client(t)
+	c.Transport.(*http.Transport).HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}
+	awaitLine(t, bufio.NewReader(get2(t, c, p.url+"/events").Body), "event: ready")
+	deadline := time.Now().Add(patience)
+	for n := 0; ; n++ { // many more than the client's window takes
+		postSecured(t, poster, p.url, strings.Repeat("x", 120))
+		if n%50 != 0 {
+			continue
+		}
+		b := (&program{t: t, url: "http://" + ops}).get(t, "/metrics").body
+		if strings.Contains(b, "proofstream_streams_ended_total{reason=\"slow\"} 1") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the stuck reader is still there after %d posts:\n%s", n, b)
+		}
+	}
+}
+
 // Under TLS too, HTTP/1 connections are taken over from net/http, and their end is noticed.
 func TestTLSCarriesStreamsOnHTTP1(t *testing.T) {
 	a := newAuthority(t, "proof.example.com")
