@@ -169,6 +169,29 @@ func TestAddressIsThePeersUnlessAProxyIsTrusted(t *testing.T) {
 	}
 }
 
+// Whatever a stranger claims, it is counted under its own address; and a trusted proxy's words never
+// make a whole IPv6 address of one.
+func FuzzClientAddress(f *testing.F) {
+	for _, seed := range []string{"", "192.0.2.1", "10.0.0.1, 192.0.2.1", "[2001:db8::1]:80", "::ffff:1.2.3.4", ",,,", "unknown, 1.2.3.4:5", "fe80::1%eth0"} {
+		f.Add(seed)
+	}
+	trusted := proxies{netip.MustParsePrefix("10.0.0.0/8")}
+	f.Fuzz(func(t *testing.T, forwarded string) {
+		r := &http.Request{RemoteAddr: "192.0.2.7:1", Header: http.Header{"X-Forwarded-For": {forwarded}}}
+		if got := trusted.client(r); got != netip.MustParseAddr("192.0.2.7") {
+			t.Errorf("a stranger is counted as %v", got)
+		}
+		r.RemoteAddr = "10.0.0.7:1"
+		got := trusted.client(r)
+		if !got.IsValid() || got.Zone() != "" || got.Is4In6() {
+			t.Errorf("a visitor behind a proxy is counted as %v", got)
+		}
+		if got.Is6() && netip.PrefixFrom(got, 64).Masked().Addr() != got {
+			t.Errorf("%v is not the first of its /64", got)
+		}
+	})
+}
+
 func TestSpoofedForwardingDoesNotEscapeTheLimit(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -180,7 +180,7 @@ func (s *soak) judge(t *testing.T) {
 		value func(reading) float64
 		slack float64
 	}{
-		{"heap", func(r reading) float64 { return r.heap }, 1 << 20},
+		{"heap", func(r reading) float64 { return r.heap }, 6 << 20}, // the log's buffers of 4 MiB come and go
 		{"goroutines", func(r reading) float64 { return float64(r.goroutines) }, 10},
 		{"descriptors", func(r reading) float64 { return float64(r.descriptors) }, 10},
 	} {
