@@ -19,7 +19,7 @@ func (s *Server) withCORS(next http.Handler) http.Handler {
 		},
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
 		AllowedHeaders: []string{"Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", "Last-Event-ID", "Cache-Control", "Accept"},
-		ExposedHeaders: []string{"Retry-After", requestHeader},
+		ExposedHeaders: []string{"Retry-After", "Date", requestHeader},
 		MaxAge:         600, // seconds
 	}).Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
