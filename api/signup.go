@@ -41,6 +41,9 @@ func (s *Server) postSignup(c echo.Context, v *verdict) error {
 	if err != nil {
 		return err
 	}
+	if err := s.begun(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.PostTimeout)
 	defer cancel()
 	id, duplicate, err := s.o.Poster.Post(ctx, holder.site, signup, key)
@@ -68,6 +71,9 @@ func (s *Server) deleteSignup(c echo.Context, v *verdict) error {
 	v.site = holder.site
 	id, err := stream.ParseID(c.Param("id"))
 	if err != nil {
+		return err
+	}
+	if err := s.begun(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.PostTimeout)

@@ -30,6 +30,9 @@ func (l *Log) Append(ctx context.Context, d stream.Draft) (seq uint64, duplicate
 	if err != nil {
 		return 0, false, fmt.Errorf("append: %w", err)
 	}
+	if seq, ok := l.moved.find(msg.Header.Get(jetstream.MsgIDHeader)); ok && d.Key != "" {
+		return seq, true, nil
+	}
 	publish := l.publishOnce
 	if !l.opts.embedded() {
 		publish = l.publishUntilAnswered

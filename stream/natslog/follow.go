@@ -129,6 +129,7 @@ func (f *follower) pass(msg jetstream.Msg) error {
 		return err
 	}
 	f.last = meta.Sequence.Stream
+	f.log.moved.learn(f.last, meta.Timestamp, msg.Headers().Get(jetstream.MsgIDHeader), f.log.opts.window())
 	event := stream.Event{
 		Seq: f.last, Site: site, Kind: kind, Time: meta.Timestamp, Data: msg.Data(), Pending: meta.NumPending,
 	}

@@ -25,6 +25,7 @@ type Log struct {
 	chain atomic.Pointer[stream.Chain] // nil until the log is open
 	state health
 	away  atomic.Pointer[error] // why there is no connection to a cluster
+	moved carriedKeys
 
 	keep  sync.Mutex // held while the record is written, what it tells of is changed, or the server restarted
 	noted record     // the record as last written

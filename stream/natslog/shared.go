@@ -77,12 +77,20 @@ func (l *Log) join(ctx context.Context) error {
 	defer cancel()
 	s, err := l.js.Stream(asking, l.opts.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if carried, err := l.carried(ctx); carried || err != nil {
+			return err
+		}
 		return l.create(asking)
 	}
 	if err != nil {
 		return err
 	}
+	if there, err := l.findOwn(); there && err == nil {
+		l.opts.Logger.Info("the stream exists already: the log in the data directory is not used, and stays as it is",
+			"dir", l.opts.Dir, "stream", l.opts.Stream)
+	}
 	cfg := s.CachedInfo().Config
+	l.moved.expect(cfg.Metadata)
 	chain, err := readChain(cfg.Metadata)
 	differ := differences(cfg, l.opts.settings(cfg))
 	switch {
