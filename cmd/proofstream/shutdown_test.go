@@ -169,7 +169,7 @@ func TestStuckStreamDoesNotOutlastTheGraceTime(t *testing.T) {
 	p.burst(t, 500)
 	p.term()
 	began := time.Now()
-	if status := p.wait(); status != 0 || time.Since(began) > 4*time.Second {
+	if status := p.wait(); status != 0 || time.Since(began) > 10*time.Second { // 2 s, and what a busy machine adds
 		t.Errorf("got status %d after %v", status, time.Since(began))
 	}
 }
