@@ -15,6 +15,7 @@ func TestComingAndGoingLeavesNothing(t *testing.T) {
 	visits := scaled(4000, 100_000)
 	metrics := freeAddress(t)
 	p := start(t, "PROOF_METRICS_ADDR="+metrics, "PROOF_RETAIN=1000", "PROOF_HEARTBEAT=1s")
+	p.burst(t, 1100)               // as many are kept as may be
 	p.visit(t, scaled(1000, 5000)) // pools and tables reach their size
 	p.settled(t, metrics)
 	goroutines, files := p.metric(t, metrics, "go_goroutines"), p.files(t, metrics)
@@ -42,10 +43,10 @@ func TestComingAndGoingLeavesNothing(t *testing.T) {
 		return fmt.Sprintf("%v goroutines and %v descriptors, %v and %v before", p.metric(t, metrics, "go_goroutines"),
 			p.files(t, metrics), goroutines, files)
 	})
-	// The log grew meanwhile: a thousand kept events and their frames are some 2 MB.
-	if after := p.heap(t, metrics); after > heap*1.01+4<<20 {
-		t.Errorf("%.1f MB of heap, %.1f MB before", after/(1<<20), heap/(1<<20))
-	}
+	// The log may have a block of its newest events in memory, and lets it go in time.
+	until(t, 2*patience, func() bool { return p.heap(t, metrics) <= heap*1.01+2<<20 }, func() string {
+		return fmt.Sprintf("%.1f MB of heap, %.1f MB before", p.heap(t, metrics)/(1<<20), heap/(1<<20))
+	})
 	t.Logf("after %d visits: %v goroutines (%v before), %v descriptors (%v before)", visits,
 		p.metric(t, metrics, "go_goroutines"), goroutines, p.files(t, metrics), files)
 }
