@@ -27,17 +27,15 @@ func (r *Registry) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		now := r.head.Load() + r.pending.Load() // at least
 		ask, cancel := context.WithTimeout(ctx, lookEvery)
 		state, err := r.log.State(ask)
 		cancel()
-		if err != nil {
-			continue // the log itself is not healthy then
-		}
-		if state.Events == 0 {
-			state.Last = 0 // all that there was has expired
+		if err == nil && state.Events > 0 { // else all that there was has expired
+			now = max(now, state.Last)
 		}
 		r.reach.before.Store(r.reach.now.Load())
-		r.reach.now.Store(state.Last)
+		r.reach.now.Store(now)
 	}
 }
 

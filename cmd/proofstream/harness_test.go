@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	}
 	status := m.Run()
 	closeBrowser()
+	for _, f := range atEnd {
+		f()
+	}
 	os.Exit(status)
 }
 

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// One of three servers is killed while it leads the stream, then another is stopped without closing its connections: what was
+// acknowledged stays, posts succeed again within 15 s, and what they stored arrives within 3 s of that, on streams that
+// stay open on both nodes, in one order.
+func TestClusterLosesItsLeader(t *testing.T) {
+	c := startNATS(t, 3)
+	a := c.node()
+	b := c.node()
+	c.whole()
+	l := startLoad(t, balance(t, a, b).url, 8, 4, 5*time.Millisecond)
+	l.awaitMore(100)
+	killed, i := c.leader()
+	killed.kill()
+	l.awaitMore(100)
+	t.Logf("n%d killed; longest stall of posts %v", i, l.stall)
+	killed.start()
+	c.whole()
+	paused, i := c.leader()
+	paused.pause()
+	l.awaitMore(100)
+	t.Logf("n%d paused; longest stall of posts %v", i, l.stall)
+	paused.resume()
+	c.whole()
+	l.awaitMore(50)
+	l.end()
+	got := l.finish(c.stored())
+	got.check(t, l)
+	if got.PostStall > 15*time.Second || got.Late > 3*time.Second {
+		t.Errorf("posts stalled %v, want 15 s at most; an event arrived %v after its acknowledgement, want 3 s at most", got.PostStall, got.Late)
+	}
+	for i, s := range l.sources {
+		if n := len(s.allEnds()); n != 0 {
+			t.Errorf("stream %d ended %d times", i, n)
+		}
+	}
+}
+
+// Nodes of the service are restarted one after the other, and one is killed, behind a balancer that knows only TCP.
+func TestClusterRollingRestart(t *testing.T) {
+	c := startNATS(t, 1)
+	nodes := []*program{c.node("PROOF_SHUTDOWN_GRACE=3s"), c.node("PROOF_SHUTDOWN_GRACE=3s")}
+	l := startLoad(t, balance(t, nodes...).url, 20, 4, 5*time.Millisecond)
+	l.awaitMore(100)
+	for i := range nodes {
+		nodes[i].term()
+		if status := nodes[i].wait(); status != 0 {
+			t.Errorf("node %d ended with status %d", i, status)
+		}
+		nodes[i] = nodes[i].restart()
+		l.awaitMore(50)
+	}
+	nodes[0].kill()
+	l.awaitMore(50)
+	nodes[0] = nodes[0].restart()
+	l.awaitMore(50)
+	l.end()
+	l.finish(c.stored()).check(t, l)
+	for i, s := range l.sources {
+		if s.await(t, "an open stream", func() bool { return s.conns > len(s.ends) }); len(s.allEnds()) == 0 {
+			t.Errorf("stream %d was never ended: this proved nothing", i)
+		}
+	}
+}
+
+// NATS is not there at the start, then there, then away, then there again.
+func TestClusterComesAndGoes(t *testing.T) {
+	c := prepareNATS(t, 1)
+	p := launch(t, c.env()...)
+	line := p.awaitLog("listening, and putting everybody off")
+	p.url = "http://" + strings.TrimSpace(line[strings.Index(line, "address=")+len("address="):])
+	wantStatus := func(want int, method, path, body string, headers ...string) answer {
+		t.Helper()
+		a := p.ask(t, method, path, body, headers...)
+		if a.status != want {
+			t.Errorf("%s %s: got %d %s, want %d", method, path, a.status, a.body, want)
+		}
+		return a
+	}
+	wantStatus(200, "GET", "/live", "")
+	if a := wantStatus(503, "GET", "/ready", ""); a.body != "starting" {
+		t.Errorf("/ready said %q", a.body)
+	}
+	for _, method := range []string{"POST /signup", "DELETE /signup/abc-1", "GET /recent", "GET /stats"} {
+		verb, path, _ := strings.Cut(method, " ")
+		if a := wantStatus(503, verb, path, "{}", "Content-Type: application/json", "X-API-Key: "+p.key); a.header.Get("Retry-After") == "" {
+			t.Errorf("%s was put off without Retry-After", method)
+		}
+	}
+	s := p.listen(t, "", "Origin: http://localhost:1")
+	s.ended(t)
+	if e := s.seen(); len(e) != 1 || e[0].kind != "busy" || s.head.Get("Access-Control-Allow-Origin") == "" {
+		t.Errorf("a stream got %+v with %v, want busy for a page of another origin", e, s.head)
+	}
+	until(t, patience, func() bool { return strings.Count(p.stderr.String(), "waiting for it") >= 2 }, p.stderr.String)
+
+	c.servers[0].start()
+	p.awaitLog("serving url=")
+	wantStatus(200, "GET", "/ready", "")
+	s = p.follow(t, "")
+	first := p.post(t, "user_name=before")
+	c.servers[0].kill()
+	until(t, patience, func() bool { a, _ := p.try("GET", "/ready", ""); return a.status == 503 }, p.stderr.String)
+	began := time.Now()
+	if a := wantStatus(503, "POST", "/signup", `{"user_name":"lost"}`, "Content-Type: application/json", "X-API-Key: "+p.key); a.header.Get("Retry-After") == "" || time.Since(began) < 5*time.Second {
+		t.Errorf("put off after %v with %v; want a post to wait within its deadline", time.Since(began), a.header)
+	}
+	waited := make(chan string)
+	go func() {
+		id, err := p.tryPost("key", "user_name=waits")
+		waited <- fmt.Sprint(id, err)
+	}()
+	time.Sleep(500 * time.Millisecond) // the post is on its way: nothing tells when it has found nobody there
+	c.servers[0].start()
+	second := strings.TrimSuffix(<-waited, "<nil>")
+	third := p.post(t, "user_name=after")
+	got := ids(s.awaitEvents(t, "signup", 3))
+	if difference := differ(got, []string{first, second, third}); difference != "" || s.conns != 1 {
+		t.Errorf("over %d connections: %s", s.conns, difference)
+	}
+	wantStatus(200, "GET", "/ready", "")
+}

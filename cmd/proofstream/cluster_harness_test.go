@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// atEnd is done when all tests have ended.
+var atEnd []func()
+
+// natsBinary is the real server, built from the module once for all tests of this run.
+var natsBinary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "nats-server")
+	if err != nil {
+		return "", err
+	}
+	atEnd = append(atEnd, func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "nats-server")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/nats-io/nats-server/v2").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build nats-server: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// natsCluster is one nats-server process, or several that form a cluster, on ports of the loopback.
+type natsCluster struct {
+	t       *testing.T
+	servers []*natsServer
+	user    string // "token@" or "user:password@" in url
+}
+
+type natsServer struct {
+	t      *testing.T
+	config string
+	port   int
+	cmd    *exec.Cmd // nil while it does not run
+	said   *journal
+	exited chan struct{}
+}
+
+// startNATS starts n servers. The lines of extra go into each one's configuration.
+func startNATS(t *testing.T, n int, extra ...string) *natsCluster {
+	t.Helper()
+	c := prepareNATS(t, n, extra...)
+	for _, s := range c.servers {
+		s.start()
+	}
+	return c
+}
+
+// prepareNATS is startNATS without starting.
+func prepareNATS(t *testing.T, n int, extra ...string) *natsCluster {
+	t.Helper()
+	c := &natsCluster{t: t}
+	ports := freePorts(t, 2*n)
+	var routes []string
+	for _, p := range ports[n:] {
+		routes = append(routes, fmt.Sprintf("nats-route://127.0.0.1:%d", p))
+	}
+	for i := range n {
+		dir := t.TempDir()
+		lines := append([]string{
+			fmt.Sprintf("server_name: n%d", i), "host: 127.0.0.1", fmt.Sprintf("port: %d", ports[i]),
+			fmt.Sprintf("jetstream { store_dir: %q }", filepath.Join(dir, "store")),
+		}, extra...)
+		if n > 1 {
+			lines = append(lines, fmt.Sprintf("cluster { name: test, host: 127.0.0.1, port: %d, routes: [%s] }", ports[n+i], strings.Join(routes, ", ")))
+		}
+		s := &natsServer{t: t, config: filepath.Join(dir, "nats.conf"), port: ports[i]}
+		if err := os.WriteFile(s.config, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.servers = append(c.servers, s)
+	}
+	t.Cleanup(func() {
+		for _, s := range c.servers {
+			s.kill()
+		}
+	})
+	return c
+}
+
+func freePorts(t *testing.T, n int) (ports []int) {
+	t.Helper()
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
+
+// start starts the server, on what it had stored before, and does not wait for it.
+func (s *natsServer) start() {
+	s.t.Helper()
+	path, err := natsBinary()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.said, s.exited = newJournal(), make(chan struct{})
+	s.cmd = exec.Command(path, "-c", s.config)
+	s.cmd.Stderr = s.said
+	dieWithUs(s.cmd)
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func(cmd *exec.Cmd, said *journal, exited chan struct{}) {
+		_ = cmd.Wait()
+		said.end()
+		close(exited)
+	}(s.cmd, s.said, s.exited)
+}
+
+// kill ends the server with SIGKILL, if it runs.
+func (s *natsServer) kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		<-s.exited
+		s.cmd = nil
+	}
+}
+
+// pause stops the server's execution, its connections open, until resume.
+func (s *natsServer) pause()  { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
+func (s *natsServer) resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
+
+// url is for PROOF_NATS_URL.
+func (c *natsCluster) url() string {
+	var urls []string
+	for _, s := range c.servers {
+		urls = append(urls, fmt.Sprintf("nats://%s127.0.0.1:%d", c.user, s.port))
+	}
+	return strings.Join(urls, ",")
+}
+
+// ask connects to the cluster beside the service, asks it something until that works, and returns the answer.
+func ask[T any](c *natsCluster, what string, question func(context.Context, jetstream.JetStream) (T, error)) T {
+	c.t.Helper()
+	nc, err := nats.Connect(c.url(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		answer, err := question(ctx, js)
+		cancel()
+		if err == nil {
+			return answer
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
+// info describes the service's stream.
+func (c *natsCluster) info() *jetstream.StreamInfo {
+	c.t.Helper()
+	return ask(c, "ask for the stream", func(ctx context.Context, js jetstream.JetStream) (*jetstream.StreamInfo, error) {
+		s, err := js.Stream(ctx, "proofstream")
+		if err != nil {
+			return nil, err
+		}
+		return s.CachedInfo(), nil
+	})
+}
+
+// leader returns the server that leads the stream, and its index.
+func (c *natsCluster) leader() (*natsServer, int) {
+	c.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if info := c.info(); info.Cluster != nil && info.Cluster.Leader != "" {
+			var i int
+			fmt.Sscanf(info.Cluster.Leader, "n%d", &i)
+			return c.servers[i], i
+		}
+	}
+	c.t.Fatal("nobody leads the stream")
+	return nil, 0
+}
+
+// whole waits until every copy of the stream is complete.
+func (c *natsCluster) whole() {
+	c.t.Helper()
+	until(c.t, 2*patience, func() bool {
+		info := c.info()
+		if info.Cluster == nil || info.Cluster.Leader == "" || len(info.Cluster.Replicas) != info.Config.Replicas-1 {
+			return false
+		}
+		for _, r := range info.Cluster.Replicas {
+			if !r.Current || r.Offline {
+				return false
+			}
+		}
+		return true
+	}, func() string { return fmt.Sprintf("%+v", c.info().Cluster) })
+}
+
+// node starts a service on this cluster.
+func (c *natsCluster) node(env ...string) *program {
+	c.t.Helper()
+	return start(c.t, c.env(env...)...)
+}
+
+func (c *natsCluster) env(env ...string) []string {
+	return append([]string{"PROOF_NATS_URL=" + c.url(), fmt.Sprintf("PROOF_NATS_REPLICAS=%d", len(c.servers)), "PROOF_RETAIN=1000000"}, env...)
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// load is backends that post and browsers that listen at one address. Each post has a key and is tried again until it is
+// acknowledged, so that in the end there must be one event for each.
+type load struct {
+	t       *testing.T
+	url     string
+	sources []*source
+	stop    context.CancelFunc
+	posting sync.WaitGroup
+
+	mu     sync.Mutex
+	acked  map[string]time.Time // by id
+	byKey  map[string]string    // id
+	newest time.Time            // of an acknowledgement
+	stall  time.Duration        // longest time between two
+	tries  int                  // posts that had to be tried again
+}
+
+// startLoad begins to listen, then to post. Each poster pauses after each post.
+func startLoad(t *testing.T, url string, listeners, posters int, pause time.Duration) *load {
+	t.Helper()
+	l := &load{t: t, url: url, acked: map[string]time.Time{}, byKey: map[string]string{}}
+	for range listeners {
+		s := newSource(func() string { return url + "/events" })
+		s.start(t, true)
+		l.sources = append(l.sources, s)
+	}
+	for _, s := range l.sources {
+		s.await(t, "the opening frame", func() bool { return len(ofKind(s.events, "ready")) > 0 })
+	}
+	var ctx context.Context
+	ctx, l.stop = context.WithCancel(context.Background())
+	l.newest = time.Now()
+	for w := range posters {
+		l.posting.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				l.post(fmt.Sprint(w, "/", i))
+				time.Sleep(pause)
+			}
+		})
+	}
+	t.Cleanup(l.stop)
+	return l
+}
+
+// post posts until it is acknowledged.
+func (l *load) post(key string) {
+	for deadline := time.Now().Add(2 * patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		id, _, err := postTo(l.url, testKey, key, "user_name="+key)
+		l.mu.Lock()
+		if err == nil {
+			now := time.Now()
+			l.stall = max(l.stall, now.Sub(l.newest))
+			l.acked[id], l.byKey[key], l.newest = now, id, now
+			l.mu.Unlock()
+			return
+		}
+		l.tries++
+		l.mu.Unlock()
+	}
+	l.t.Errorf("post %s was not acknowledged within %v", key, 2*patience)
+}
+
+// posted returns how many posts were acknowledged.
+func (l *load) posted() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked)
+}
+
+// awaitMore waits until n more posts are acknowledged, and returns how long the first of them took.
+func (l *load) awaitMore(n int) {
+	l.t.Helper()
+	before := l.posted()
+	until(l.t, 2*patience, func() bool { return l.posted() >= before+n }, func() string { return fmt.Sprint(l.posted()-before, " posts") })
+}
+
+// tally is what became of a load.
+type tally struct {
+	Acknowledged, Stored, Received, Repeated, Lost, Retried, Refused int
+	PostStall, FanOutStall                                           time.Duration // longest time without any, anywhere
+	Late                                                             time.Duration // longest from acknowledgement to arrival
+}
+
+func (a tally) String() string {
+	return fmt.Sprintf("acknowledged %d, stored %d, received %d, repeated %d, lost %d; tried again %d, streams refused %d; "+
+		"longest stall of posts %v, of fan-out %v; latest arrival after an acknowledgement %v",
+		a.Acknowledged, a.Stored, a.Received, a.Repeated, a.Lost, a.Retried, a.Refused,
+		a.PostStall.Round(time.Millisecond), a.FanOutStall.Round(time.Millisecond), a.Late.Round(time.Millisecond))
+}
+
+// finish ends the posting, waits until every listener has everything, and counts.
+func (l *load) finish(stored int) tally {
+	l.t.Helper()
+	for _, s := range l.sources {
+		have := map[string]bool{}
+		seen := 0
+		for deadline := time.Now().Add(patience); time.Now().Before(deadline) && len(have) < len(l.acked); time.Sleep(20 * time.Millisecond) {
+			s.mu.Lock()
+			for _, e := range s.events[seen:] {
+				if e.kind == "signup" {
+					have[e.id] = true
+				}
+			}
+			seen = len(s.events)
+			s.mu.Unlock()
+		}
+	}
+	a := tally{Acknowledged: len(l.acked), Stored: stored, PostStall: l.stall, Retried: l.tries}
+	for _, s := range l.sources {
+		l.count(&a, s)
+	}
+	return a
+}
+
+// end ends the posting.
+func (l *load) end() {
+	l.stop()
+	l.posting.Wait()
+}
+
+// count adds what one listener got. Whoever got something twice was not told of it by a gap: that would be a
+// repetition too.
+func (l *load) count(a *tally, s *source) {
+	times := map[string]int{}
+	var last time.Time
+	for _, e := range ofKind(s.seen(), "signup") {
+		times[e.id]++
+		if !last.IsZero() {
+			a.FanOutStall = max(a.FanOutStall, e.at.Sub(last))
+		}
+		last = e.at
+		if at, ok := l.acked[e.id]; ok && times[e.id] == 1 {
+			a.Late = max(a.Late, e.at.Sub(at))
+		}
+	}
+	for id := range l.acked {
+		if times[id] == 0 {
+			a.Lost++
+		}
+	}
+	for _, n := range times {
+		a.Received++
+		a.Repeated += n - 1
+	}
+	for _, e := range s.allEnds() {
+		if e.status != 0 && e.status != 200 {
+			a.Refused++
+		}
+	}
+	for _, e := range ofKind(s.seen(), "ready") {
+		if strings.Contains(e.data, `"gap"`) {
+			l.t.Errorf("a listener was told of a gap: %s", e.data)
+		}
+	}
+}
+
+func (s *source) allEnds() []end {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]end(nil), s.ends...)
+}
+
+// check says what must hold of every tally: one event for each acknowledged post, each received by everybody, once.
+func (a tally) check(t *testing.T, l *load) {
+	t.Helper()
+	t.Log(a)
+	if a.Stored != a.Acknowledged || a.Lost != 0 || a.Repeated != 0 || a.Refused != 0 || a.Received != a.Acknowledged*len(l.sources) {
+		t.Errorf("not every acknowledged post was one event for everybody: %v", a)
+	}
+	orders := map[string]bool{}
+	for _, s := range l.sources {
+		orders[strings.Join(ids(ofKind(s.seen(), "signup")), " ")] = true
+	}
+	if len(orders) != 1 {
+		t.Errorf("listeners saw %d different orders", len(orders))
+	}
+	n := 0
+	for key, id := range l.byKey {
+		if n++; n > 20 {
+			break
+		}
+		if again, duplicate, err := postTo(l.url, testKey, key, "user_name=other"); again != id || !duplicate || err != nil {
+			t.Errorf("a retry of %s was answered %s, duplicate %v, %v; want %s, true", key, again, duplicate, err, id)
+		}
+	}
+}
+
+// stored counts the events that the cluster holds.
+func (c *natsCluster) stored() int {
+	c.t.Helper()
+	return ask(c, "count the events", func(ctx context.Context, js jetstream.JetStream) (int, error) {
+		s, err := js.Stream(ctx, "proofstream")
+		if err != nil {
+			return 0, err
+		}
+		return int(s.CachedInfo().State.Msgs), nil
+	})
+}
