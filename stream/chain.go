@@ -45,13 +45,13 @@ func (c Chain) Locate(id ID, head uint64) Reason {
 	return Foreign
 }
 
-// Open returns the chain with a new epoch that begins after the newest sequence, last. Epochs in
-// which nothing was ever kept are dropped: a position of theirs must not become valid by later
-// growth. At most the newest keep epochs stay.
+// Open returns the chain with a new epoch that begins after the newest sequence, last. Epochs that
+// gave no position are dropped: those in which nothing was written, but for the ones of a log in
+// which nothing ever was. At most the newest keep epochs stay.
 func (c Chain) Open(name string, last uint64, keep int) Chain {
 	next := make(Chain, 0, len(c)+1)
 	for _, e := range c {
-		if e.First <= last {
+		if e.First <= max(last, 1) {
 			next = append(next, e)
 		}
 	}

@@ -83,6 +83,7 @@ func (t *site) feed(portion int) (more bool) {
 	}
 	t.fed = 0
 	t.feeding = t.again || t.last > t.roundTo
+	t.trimTail()
 	return t.feeding
 }
 

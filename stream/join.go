@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // Why the registry takes no further subscription.
@@ -96,8 +97,8 @@ func (t *site) begin(s *Subscription, seq uint64, w Welcome, recent int) (Welcom
 		w = Welcome{Replay: Gap, Reason: Expired}
 		fallthrough
 	case w.Reason == Foreign: // seq is 0
-		s.pos, s.gapTo = seq, t.floor
-		w.Position = chain.ID(t.beforeKept(seq))
+		s.pos, s.gapTo, s.toldGap = t.beforeKept(seq), t.floor, true
+		w.Position = chain.ID(s.pos)
 		t.enter(s, true)
 	case w.Replay == Complete:
 		s.pos = seq
@@ -128,15 +129,9 @@ func (t *site) beforeKept(seq uint64) uint64 {
 
 // recent returns the newest n signups that are kept, oldest first. Callers hold t.mu.
 func (t *site) recent(n int) []*Frame {
-	marks := t.kept[Announce].marks
-	marks = marks[max(0, len(marks)-n):]
-	frames := make([]*Frame, 0, len(marks))
-	for _, m := range marks {
-		if i := t.tailAfter(m.seq - 1); i < len(t.tail) && t.tail[i].Seq() == m.seq {
-			frames = append(frames, t.tail[i])
-		}
-	}
-	return frames
+	oldest, _ := t.kept[Announce].first()
+	frames := slices.Clone(t.newest[max(0, len(t.newest)-n):])
+	return slices.DeleteFunc(frames, func(f *Frame) bool { return f.Seq() < oldest || t.kept[Announce].len() == 0 })
 }
 
 // Recent returns the newest n signups of a site, oldest first, and the position after them.

@@ -1,5 +1,57 @@
 package stream
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// primeLook is how long the first reading of the log goes on before the log's state is asked for
+// again: what was to be read may have expired meanwhile.
+const primeLook = 5 * time.Second
+
+// prime reads what the log holds.
+func (r *Registry) prime(ctx context.Context) error {
+	for past := (survey{}); !past.done; {
+		state, err := r.ask(ctx)
+		if err != nil {
+			return fmt.Errorf("read the log's state: %w", err)
+		}
+		if state.Events == 0 {
+			r.finish(&past, state)
+		} else if err := r.readUp(ctx, &past, state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readUp reads the log up to a state, or for a while.
+func (r *Registry) readUp(ctx context.Context, past *survey, state State) error {
+	reading, stop := context.WithTimeout(ctx, primeLook)
+	defer stop()
+	for ev, err := range r.log.Follow(reading, past.prev) {
+		if err != nil {
+			return fmt.Errorf("follow the log: %w", err)
+		}
+		past.see(ev)
+		r.deliver(ev)
+		if ev.Seq >= state.Last || ev.Pending == 0 && !r.holds(ctx, state.Last) {
+			r.finish(past, state)
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// holds tells whether an event is kept: one that the log knows, but the server that is read from
+// may not have yet.
+func (r *Registry) holds(ctx context.Context, seq uint64) bool {
+	_, err := r.log.Get(ctx, seq)
+	return !errors.Is(err, ErrNotFound)
+}
+
 // survey notes, while the log is read for the first time, which sequences are missing from it.
 // What the retention removed before this process began can be told only from such holes: one
 // below a site's oldest event may have been an event of that site. The guess errs to the safe
@@ -72,13 +124,12 @@ func (r *Registry) finish(v *survey, state State) {
 }
 
 // removedBefore returns the newest sequence that the retention may have removed from this site
-// before the process began. Retractions leave one by one only when their shelf is full. Callers
-// hold t.mu.
+// before the process began. Callers hold t.mu.
 func (t *site) removedBefore(v *survey) (newest uint64) {
 	if seq, ok := t.kept[Announce].first(); ok {
 		newest = v.removedBelow(seq)
 	}
-	if seq, ok := t.kept[Retract].first(); ok && t.kept[Retract].len() >= t.reg.o.Retain {
+	if seq, ok := t.kept[Retract].first(); ok {
 		newest = max(newest, v.removedBelow(seq))
 	}
 	return newest

@@ -112,29 +112,16 @@ func (r *Registry) Run(ctx context.Context, primed func()) error {
 	feeding.Go(func() { r.watch(ctx) })
 	defer feeding.Wait()
 	defer stop()
-	state, err := r.ask(ctx)
-	if err != nil {
-		return fmt.Errorf("read the log's state: %w", err)
+	if err := r.prime(ctx); err != nil {
+		return err
 	}
-	past := survey{}
-	if state.Events == 0 {
-		r.finish(&past, state)
-		primed()
-	}
+	primed()
 	for ev, err := range r.log.Follow(ctx, r.head.Load()) {
 		if err != nil {
 			return fmt.Errorf("follow the log: %w", err)
 		}
-		if past.done {
-			r.checkHole(ev)
-		} else {
-			past.see(ev)
-		}
+		r.checkHole(ev)
 		r.deliver(ev)
-		if !past.done && (ev.Pending == 0 || ev.Seq >= state.Last) {
-			r.finish(&past, state)
-			primed()
-		}
 	}
 	return ctx.Err()
 }
@@ -149,7 +136,7 @@ func (r *Registry) deliver(ev Event) {
 	}
 	t.publish(NewFrame(r.log.Chain().ID(ev.Seq), ev.Kind, ev.Time, ev.Data), r.now())
 	r.pending.Store(ev.Pending)
-	r.head.Store(ev.Seq)
+	r.head.Store(max(r.head.Load(), ev.Seq)) // only the goroutine in Run writes it
 }
 
 func (r *Registry) allSites() []*site {

@@ -32,7 +32,13 @@ type site struct {
 	tail      []*Frame
 	tailFrom  uint64
 	tailBytes int
+
+	newest []*Frame // signups, for newcomers: retractions may have filled the tail
 }
+
+// newestKept is how many signups stay in memory for newcomers: those that a subscriber may ask for,
+// and some more, for some may be erased.
+const newestKept = 64
 
 // publish puts a frame where every subscription of the site gets it from: see feed.
 func (t *site) publish(f *Frame, now time.Time) {
@@ -53,6 +59,12 @@ func (t *site) keep(f *Frame, now time.Time) {
 	t.tail = append(t.tail, f)
 	t.tailBytes += len(f.Bytes())
 	t.trimTail()
+	if f.Kind() == Announce {
+		t.newest = append(t.newest, f)
+		if len(t.newest) > 2*newestKept {
+			t.newest = slices.Clone(t.newest[newestKept:])
+		}
+	}
 }
 
 // trimTail lets the oldest frames go from memory. Callers hold t.mu.
@@ -84,6 +96,7 @@ func (t *site) withdraw(seq uint64) {
 		t.tailBytes -= len(t.tail[i].Bytes())
 		t.tail = slices.Delete(t.tail, i, i+1)
 	}
+	t.newest = slices.DeleteFunc(t.newest, func(f *Frame) bool { return f.Seq() == seq })
 }
 
 // tailAfter returns the index of the first frame in the tail above seq. Callers hold t.mu.
@@ -119,6 +132,7 @@ func (t *site) admit(s *Subscription) error {
 	}
 	t.move(s, false)
 	s.sent = t.last
+	t.trimTail()
 	return nil
 }
 

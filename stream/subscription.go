@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +41,8 @@ type Subscription struct {
 	batch   *[]byte  // what the last Next returned, if it was put together
 	behind  atomic.Bool
 	slot    uint8  // which beat of the heartbeat is its
-	gapTo   uint64 // it has been told that events up to here may be missing
+	gapTo   uint64 // it has been told that events up to here may be missing ...
+	toldGap bool   // ... and was sent nothing since
 	index   int    // place in its site's list; guarded by site.mu
 	sent    uint64 // newest sequence put into ch, while live; guarded by site.mu
 	ended   error  // guarded by site.mu until ch is closed
@@ -155,93 +158,118 @@ func (s *Subscription) release() {
 	}
 }
 
-// catchUp brings a subscription in arrears nearer: its channel is filled from memory, and it may
-// be live again; or a page of the log is in its backlog; or, the log being away, nothing.
-func (s *Subscription) catchUp() error {
-	if err := s.site.admit(s); !errors.Is(err, errBehind) {
-		return err
-	}
-	r := s.site.reg
-	r.readers <- struct{}{}
-	defer func() { <-r.readers }()
-	return s.readLog()
-}
-
-// How long one attempt to read the log may take, how long to wait for the registry and the log
-// to agree, and between two looks.
+// How long to wait for a turn to read the log, how long one reading may take, how long to let the
+// log be that cannot be read, and how often, how far apart, to look again when the registry and the
+// log do not agree yet on what is kept.
 const (
-	readTimeout  = 5 * time.Second
-	agreeTimeout = 5 * time.Second
+	turnPatience = 2 * time.Second
+	readPatience = 5 * time.Second
+	awayPause    = time.Second
 	agreePause   = 10 * time.Millisecond
+	agreeLooks   = 50
 )
 
-// readLog puts the next page of the log into the backlog.
-func (s *Subscription) readLog() error {
-	t := s.site
-	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
-	defer cancel()
-	for deadline := time.Now().Add(agreeTimeout); ; time.Sleep(agreePause) {
-		page, err := t.reg.log.Read(ctx, t.name, s.pos, t.reg.o.Buffer)
-		if err != nil {
-			time.Sleep(time.Second)
-			return nil
-		}
-		agreed, err := t.settle(s, page)
-		if agreed {
-			return nil
-		}
-		if err == nil && time.Now().After(deadline) {
-			err = Overtaken
-		}
-		if err != nil {
+// catchUp brings a subscription in arrears nearer: its channel is filled from memory, and it may
+// be live again; or a page of the log is in its backlog; or, while the log cannot be read, nothing.
+func (s *Subscription) catchUp() error {
+	for look := 1; ; look++ {
+		if err := s.site.admit(s); !errors.Is(err, errBehind) {
 			return err
 		}
+		page, err := s.readPage()
+		if err != nil {
+			time.Sleep(awayPause)
+			return nil
+		}
+		settled, err := s.site.settle(s, page, look >= agreeLooks)
+		if errors.Is(err, Overtaken) {
+			s.End(Overtaken)
+		}
+		if settled || err != nil {
+			return err
+		}
+		time.Sleep(agreePause)
 	}
 }
 
-// settle checks a page of the log against what is kept: an event that the retention removed just
-// before the page was read must not be skipped in silence. It moves the page into the backlog, or
-// returns false when the registry and the log do not agree yet.
-func (t *site) settle(s *Subscription, page []Event) (agreed bool, err error) {
+// readPage reads the next page of the log when it is its turn.
+func (s *Subscription) readPage() ([]Event, error) {
+	r := s.site.reg
+	ctx, cancel := context.WithTimeout(context.Background(), turnPatience)
+	defer cancel()
+	select {
+	case r.readers <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-r.readers }()
+	ctx, cancel = context.WithTimeout(context.Background(), readPatience)
+	defer cancel()
+	return r.log.Read(ctx, s.site.name, s.pos, r.o.Buffer)
+}
+
+// settle checks a page of the log against what is thought to be kept: an event that the retention
+// removed just before the page was read must not be skipped in silence. It moves the page into the
+// backlog, or returns false when the registry and the log do not agree: then the registry may be
+// about to hear why. With trust, the log is right: what it lacks is gone.
+func (t *site) settle(s *Subscription, page []Event, trust bool) (settled bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s.ended != nil {
 		return false, s.ended
 	}
-	if s.pos < t.floor && s.gapTo < t.floor {
-		return false, Overtaken
-	}
+	t.expire(t.reg.now())
 	upTo := t.tailFrom // an unfilled page reaches beyond what the tail has forgotten
 	if len(page) == t.reg.o.Buffer {
 		upTo = min(page[len(page)-1].Seq, t.last)
 	}
-	held := page[:0]
-	covered := 0
-	for _, ev := range page {
-		if t.kept[ev.Kind].holds(ev.Seq) {
-			held = append(held, ev)
-			if ev.Seq <= upTo {
-				covered++
-			}
-		}
-	}
-	if covered < t.keptBetween(s.pos, upTo) {
+	missing := t.missing(page, s.pos, upTo)
+	if len(missing) > 0 && !trust {
 		return false, nil
 	}
-	chain := t.reg.log.Chain()
-	for _, ev := range held {
-		s.backlog = append(s.backlog, NewFrame(chain.ID(ev.Seq), ev.Kind, ev.Time, ev.Data))
-		upTo = max(upTo, ev.Seq)
+	for _, seq := range missing {
+		t.kept[Announce].remove(seq)
+		t.kept[Retract].remove(seq)
+		t.floor = max(t.floor, seq)
 	}
-	s.pos = upTo
-	t.reg.counters.pages.Add(1)
+	if s.toldGap && s.gapTo < t.floor { // nothing was sent yet: the gap that was told grew
+		s.gapTo = t.floor
+	}
+	if s.pos < t.floor && s.gapTo < t.floor {
+		return false, Overtaken
+	}
+	t.hand(s, page, upTo)
 	return true, nil
 }
 
-// keptBetween counts the kept events after one position up to another. Callers hold t.mu.
-func (t *site) keptBetween(after, upTo uint64) (n int) {
+// missing returns what is thought to be kept after one position up to another and is not in a page.
+// Callers hold t.mu.
+func (t *site) missing(page []Event, after, upTo uint64) (seqs []uint64) {
 	for kind := range t.kept {
-		n += len(t.kept[kind].after(after)) - len(t.kept[kind].after(upTo))
+		for _, m := range t.kept[kind].after(after) {
+			if m.seq > upTo {
+				break
+			}
+			_, found := slices.BinarySearchFunc(page, m.seq, func(ev Event, seq uint64) int { return cmp.Compare(ev.Seq, seq) })
+			if !found {
+				seqs = append(seqs, m.seq)
+			}
+		}
 	}
-	return n
+	return seqs
+}
+
+// hand puts what is kept of a page into the backlog; the subscription then has everything up to
+// upTo at least. Callers hold t.mu.
+func (t *site) hand(s *Subscription, page []Event, upTo uint64) {
+	chain := t.reg.log.Chain()
+	for _, ev := range page {
+		if t.kept[ev.Kind].holds(ev.Seq) {
+			s.backlog = append(s.backlog, NewFrame(chain.ID(ev.Seq), ev.Kind, ev.Time, ev.Data))
+			s.toldGap = false
+			upTo = max(upTo, ev.Seq)
+		}
+	}
+	s.pos = upTo
+	t.reg.counters.pages.Add(1)
 }

@@ -12,13 +12,15 @@ import (
 	"proofstream/stream"
 )
 
-// Follow reads with an ordered consumer, and with a new one after any mishap: after a restart of
+// Follow reads with a consumer of its own, and with a new one after any mishap: after a restart of
 // the server, the loss of the node that had it, a message missed.
 func (l *Log) Follow(ctx context.Context, after uint64) iter.Seq2[stream.Event, error] {
 	return func(yield func(stream.Event, error) bool) {
 		f := follower{log: l, last: after, yield: yield}
 		for ctx.Err() == nil {
-			if err := f.run(ctx); errors.Is(err, errEnough) {
+			err := f.run(ctx)
+			l.opts.Logger.Info("DEBUG follow", "err", err, "last", f.last)
+			if errors.Is(err, errEnough) {
 				return
 			} else if lost := new(LostError); errors.As(err, &lost) {
 				yield(stream.Event{}, err)
@@ -42,19 +44,21 @@ func (e *LostError) Error() string {
 
 var (
 	errEnough = errors.New("the loop over the events was left")
-	errAnew   = errors.New("the consumer was made anew")
+	errMissed = errors.New("the consumer sent a message that did not arrive")
 )
 
 // follower is one call of Follow: it knows how far it is, whatever becomes of its consumers.
 type follower struct {
-	log      *Log
-	last     uint64
-	created  time.Time // when the stream was made that is being read
-	consumer string    // that of this run; the client makes another at will
-	yield    func(stream.Event, error) bool
+	log       *Log
+	last      uint64
+	created   time.Time // when the stream was made that is being read
+	delivered uint64    // messages that the consumer of this run has brought
+	yield     func(stream.Event, error) bool
 }
 
-// run follows with one consumer until that fails.
+// run follows with one consumer until that fails. A consumer needs more of a cluster than a post or a
+// direct read does, the leader of all servers beside that of the stream: until it is made, the log is
+// read page by page.
 func (f *follower) run(ctx context.Context) error {
 	if err := f.log.opened(); err != nil {
 		return err
@@ -62,18 +66,53 @@ func (f *follower) run(ctx context.Context) error {
 	if err := f.check(ctx); err != nil {
 		return err
 	}
-	f.consumer = ""
-	asking, cancel := context.WithTimeout(ctx, f.log.followPatience())
+	made := make(chan consumed, 1)
+	making, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
-	consumer, err := f.log.js.OrderedConsumer(asking, f.log.opts.Stream, jetstream.OrderedConsumerConfig{
-		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       f.last + 1,
-		InactiveThreshold: 30 * time.Second,
-		MaxResetAttempts:  1,
-	})
-	if err != nil {
-		return err
+	go func(first uint64) { made <- f.log.consume(making, first) }(f.last + 1)
+	for {
+		select {
+		case c := <-made:
+			if c.err != nil {
+				return c.err
+			}
+			return f.take(ctx, c.Consumer)
+		case <-time.After(pageEvery):
+			if err := f.page(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				return err
+			}
+		}
 	}
+}
+
+const (
+	pageEvery = 200 * time.Millisecond // between two pages while there is no consumer
+	pageSize  = 500
+)
+
+// consumed is a consumer on its way.
+type consumed struct {
+	jetstream.Consumer
+	err error
+}
+
+// consume makes a consumer that begins at a sequence. Left alone it goes away by itself. (The client's
+// ordered consumer would be made anew by itself, but waits up to 10 s for each try.)
+func (l *Log) consume(ctx context.Context, first uint64) (c consumed) {
+	c.Consumer, c.err = l.js.CreateConsumer(ctx, l.opts.Stream, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       first,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: 30 * time.Second,
+	})
+	return c
+}
+
+// take yields what a consumer brings, until that fails.
+func (f *follower) take(ctx context.Context, consumer jetstream.Consumer) error {
+	f.delivered = 0
 	messages, err := consumer.Messages(jetstream.PullExpiry(2*time.Second), jetstream.PullHeartbeat(time.Second))
 	if err != nil {
 		return err
@@ -88,6 +127,24 @@ func (f *follower) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// page yields the next events as far as a replica has them.
+func (f *follower) page(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, f.log.followPatience())
+	defer cancel()
+	events, left, err := f.log.readBatch(ctx, "*", f.last, pageSize)
+	if err != nil {
+		return err
+	}
+	for i, e := range events {
+		f.last = e.Seq
+		e.Pending = left + uint64(len(events)-1-i)
+		if !f.yield(e, nil) {
+			return errEnough
+		}
+	}
+	return nil
 }
 
 // check fails with a LostError when this is not the log that was read, or no longer reaches as far.
@@ -108,18 +165,14 @@ func (f *follower) check(ctx context.Context) error {
 	return nil
 }
 
-// pass yields the event in msg, unless a former consumer did. What a consumer brings that was made
-// behind our back may be of another log: that is checked first.
+// pass yields the event in msg, unless a page had it already.
 func (f *follower) pass(msg jetstream.Msg) error {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return err
 	}
-	if f.consumer == "" {
-		f.consumer = meta.Consumer
-	}
-	if f.consumer != meta.Consumer {
-		return errAnew
+	if f.delivered++; meta.Sequence.Consumer != f.delivered {
+		return errMissed
 	}
 	if meta.Sequence.Stream <= f.last {
 		return nil

@@ -33,7 +33,10 @@ func (l *Log) Read(ctx context.Context, site string, after uint64, max int) ([]s
 	}
 	ctx, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
-	page := l.readBatch
+	page := func(ctx context.Context, site string, after uint64, max int) ([]stream.Event, bool, error) {
+		events, left, err := l.readBatch(ctx, site, after, max)
+		return events, left > 0, err
+	}
 	if l.opts.embedded() {
 		page = l.readOne
 	}
@@ -52,33 +55,33 @@ func (l *Log) Read(ctx context.Context, site string, after uint64, max int) ([]s
 	return events, nil
 }
 
-// readBatch returns what the server sends at once, which it bounds by bytes too, and whether there
-// was more.
-func (l *Log) readBatch(ctx context.Context, site string, after uint64, max int) (events []stream.Event, more bool, err error) {
+// readBatch returns what the server sends at once, which it bounds by bytes too, and
+// how many more there were.
+func (l *Log) readBatch(ctx context.Context, site string, after uint64, max int) (events []stream.Event, left uint64, err error) {
 	request := fmt.Appendf(nil, `{"seq":%d,"next_by_subj":"%s.%s.*","batch":%d}`, after+1, l.opts.Stream, site, max)
 	inbox := l.nc.NewRespInbox()
 	sub, err := l.nc.SubscribeSync(inbox)
 	if err != nil {
-		return nil, false, err
+		return nil, 0, err
 	}
 	defer sub.Unsubscribe()
 	if err := l.nc.PublishRequest("$JS.API.DIRECT.GET."+l.opts.Stream, inbox, request); err != nil {
-		return nil, false, err
+		return nil, 0, err
 	}
 	for {
 		msg, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
-			return nil, false, err
+			return nil, 0, err
 		}
 		switch status := msg.Header.Get("Status"); status {
 		case "":
 		case "204": // end of batch
-			left, _ := strconv.ParseUint(msg.Header.Get("Nats-Num-Pending"), 10, 64)
-			return events, left > 0, nil
+			left, _ = strconv.ParseUint(msg.Header.Get("Nats-Num-Pending"), 10, 64)
+			return events, left, nil
 		case "404":
-			return nil, false, nil
+			return nil, 0, nil
 		default:
-			return nil, false, fmt.Errorf("direct get: %s %s", status, msg.Header.Get("Description"))
+			return nil, 0, fmt.Errorf("direct get: %s %s", status, msg.Header.Get("Description"))
 		}
 		// Each message names its predecessor, so that one lost on the way is not overlooked.
 		var before uint64
@@ -86,11 +89,11 @@ func (l *Log) readBatch(ctx context.Context, site string, after uint64, max int)
 			before = events[len(events)-1].Seq
 		}
 		if previous := msg.Header.Get("Nats-Last-Sequence"); previous != strconv.FormatUint(before, 10) {
-			return nil, false, fmt.Errorf("direct get: message after %d came after %s", before, previous)
+			return nil, 0, fmt.Errorf("direct get: message after %d came after %s", before, previous)
 		}
 		e, err := l.event(msg)
 		if err != nil {
-			return nil, false, err
+			return nil, 0, err
 		}
 		events = append(events, e)
 	}

@@ -18,7 +18,7 @@ import (
 func (l *Log) elsewhere() []nats.Option {
 	opts := []nats.Option{
 		nats.IgnoreAuthErrorAbort(), // credentials may be put right while the process waits
-		nats.PingInterval(2 * time.Second),
+		nats.PingInterval(time.Second),
 		nats.MaxPingsOutstanding(2),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { l.blame(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { l.blame(err) }),
@@ -137,5 +137,5 @@ func (l *Log) followPatience() time.Duration {
 	if l.opts.embedded() {
 		return readPatience
 	}
-	return tryPatience
+	return time.Second
 }

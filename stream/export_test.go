@@ -1,0 +1,9 @@
+package stream
+
+// InMemory returns how many frames of a site are in memory.
+func (r *Registry) InMemory(name string) int {
+	t := r.site(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.tail)
+}
