@@ -60,7 +60,8 @@ func allowed(r *http.Request, site *Site, origin string) bool {
 // The scheme does not count, for a proxy may have ended TLS.
 func own(r *http.Request, origin string) bool {
 	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && strings.EqualFold(u.Host, r.Host)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && strings.EqualFold(u.Host, r.Host) &&
+		strings.EqualFold(origin, u.Scheme+"://"+u.Host) // nothing but an origin (WHATWG HTML section 7.1.1)
 }
 
 // refusals remembers which origins the operator has been told of.

@@ -93,13 +93,14 @@ func positionOf(c echo.Context) string {
 // where the connection can be taken over, else here.
 func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte, ended func(stream.Ending)) error {
 	setStreamHeaders(c.Response().Header())
+	s.streams.Add(1) // while net/http still waits for this request: Wait must not miss the stream
 	if t := s.takeOver(c, opening); t != nil {
 		t.sub, t.ended = sub, ended
 		s.hangups.watch(t)
-		s.streams.Add(1)
 		go t.live(s)
 		return nil
 	}
+	s.streams.Done()
 	f := newFlushed(c)
 	stop := f.onGone(sub.End)
 	defer stop()

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -91,11 +92,12 @@ func (h *hangups) run(ctx context.Context) error {
 	events := make([]unix.EpollEvent, 256)
 	for ctx.Err() == nil {
 		n := 0
+		var waited error
 		err := raw.Read(func(fd uintptr) bool {
-			n, err = unix.EpollWait(int(fd), events, 0)
-			return n > 0 || err != nil && err != unix.EINTR
+			n, waited = unix.EpollWait(int(fd), events, 0)
+			return n > 0 || waited != nil && waited != unix.EINTR
 		})
-		if err != nil && ctx.Err() == nil {
+		if err := errors.Join(err, waited); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("watch for hang-ups: %w", err)
 		}
 		for _, ev := range events[:max(n, 0)] {

@@ -164,8 +164,13 @@ func tcpOf(conn net.Conn) *net.TCPConn {
 	return tcp
 }
 
-// hungUp ends the stream from outside: its connection is closed for good.
+// hungUp ends the stream from outside, for the other side has gone: the connection is closed for
+// good, at once. What TLS would still say nobody hears, and saying it could block for seconds.
 func (t *taken) hungUp(why stream.Ending) {
 	t.sub.End(why)
+	if tcp := tcpOf(t.conn); tcp != nil {
+		tcp.Close()
+		return
+	}
 	t.conn.Close()
 }
