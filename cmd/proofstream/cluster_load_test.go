@@ -19,6 +19,7 @@ type load struct {
 	sources []*source
 	stop    context.CancelFunc
 	posting sync.WaitGroup
+	phase   time.Time
 
 	mu     sync.Mutex
 	acked  map[string]time.Time // by id
@@ -92,6 +93,7 @@ type tally struct {
 	Acknowledged, Stored, Received, Repeated, Lost, Retried, Refused int
 	PostStall, FanOutStall                                           time.Duration // longest time without any, anywhere
 	Late                                                             time.Duration // longest from acknowledgement to arrival
+	LateBefore                                                       time.Duration // the same, of what was acknowledged before load.phase
 }
 
 func (a tally) String() string {
@@ -144,6 +146,9 @@ func (l *load) count(a *tally, s *source) {
 		last = e.at
 		if at, ok := l.acked[e.id]; ok && times[e.id] == 1 {
 			a.Late = max(a.Late, e.at.Sub(at))
+			if at.Before(l.phase) {
+				a.LateBefore = max(a.LateBefore, e.at.Sub(at))
+			}
 		}
 	}
 	for id := range l.acked {

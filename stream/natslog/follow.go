@@ -19,7 +19,6 @@ func (l *Log) Follow(ctx context.Context, after uint64) iter.Seq2[stream.Event, 
 		f := follower{log: l, last: after, yield: yield}
 		for ctx.Err() == nil {
 			err := f.run(ctx)
-			l.opts.Logger.Info("DEBUG follow", "err", err, "last", f.last)
 			if errors.Is(err, errEnough) {
 				return
 			} else if lost := new(LostError); errors.As(err, &lost) {
@@ -44,6 +43,7 @@ func (e *LostError) Error() string {
 
 var (
 	errEnough = errors.New("the loop over the events was left")
+	errShort  = errors.New("the log ends before what was read from it")
 	errMissed = errors.New("the consumer sent a message that did not arrive")
 )
 
@@ -52,6 +52,7 @@ type follower struct {
 	log       *Log
 	last      uint64
 	created   time.Time // when the stream was made that is being read
+	short     time.Time // since when the log ends before what was read
 	delivered uint64    // messages that the consumer of this run has brought
 	yield     func(stream.Event, error) bool
 }
@@ -147,6 +148,10 @@ func (f *follower) page(ctx context.Context) error {
 	return nil
 }
 
+// shortFor is how long a log may end before what was read from it: a server that was just elected
+// leader takes a moment to apply what it has.
+const shortFor = 10 * time.Second
+
 // check fails with a LostError when this is not the log that was read, or no longer reaches as far.
 func (f *follower) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, f.log.followPatience())
@@ -159,10 +164,19 @@ func (f *follower) check(ctx context.Context) error {
 	if f.created.IsZero() {
 		f.created = info.Created
 	}
-	if !f.created.Equal(info.Created) || info.State.LastSeq < f.last {
-		return &LostError{Read: f.last, Last: info.State.LastSeq}
+	lost := &LostError{Read: f.last, Last: info.State.LastSeq}
+	switch {
+	case !f.created.Equal(info.Created):
+		return lost
+	case info.State.LastSeq >= f.last:
+		f.short = time.Time{}
+		return nil
+	case f.short.IsZero():
+		f.short = time.Now()
+	case time.Since(f.short) > shortFor:
+		return lost
 	}
-	return nil
+	return errShort
 }
 
 // pass yields the event in msg, unless a page had it already.

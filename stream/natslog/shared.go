@@ -41,27 +41,30 @@ func (l *Log) blame(err error) {
 
 // whyAway returns what keeps the log from answering: where there is no connection, why not.
 func (l *Log) whyAway(err error) error {
-	if cause := l.away.Load(); cause != nil && !l.nc.IsConnected() {
+	if l.nc.IsConnected() {
+		return err
+	}
+	if cause := l.away.Load(); cause != nil {
 		return *cause
 	}
-	return err
+	return errors.New("no server answers")
 }
 
-// sayAgain is the time between two lines about a cluster that is still not there.
+// sayAgain is the time between two lines about a cluster that is still not there, for the same reason.
 const sayAgain = 10 * time.Second
 
 // openShared opens or creates the stream in a cluster, however long that is not there.
 func (l *Log) openShared(ctx context.Context) error {
-	begun, said := time.Now(), time.Time{}
+	begun, said, reason := time.Now(), time.Time{}, ""
 	for {
 		err := l.join(ctx)
 		if err == nil || errors.Is(err, errUnfit) {
 			return err
 		}
-		if time.Since(said) >= sayAgain {
-			said = time.Now()
+		if why := l.whyAway(err).Error(); time.Since(said) >= sayAgain || why != reason {
+			said, reason = time.Now(), why
 			l.opts.Logger.Warn("log is not there yet; waiting for it", "url", redact(l.opts.URL),
-				"err", l.whyAway(err), "waited", time.Since(begun).Round(time.Second))
+				"err", why, "waited", time.Since(begun).Round(time.Second))
 		}
 		if !pause(ctx, time.Second) {
 			return errors.Join(ctx.Err(), err)
