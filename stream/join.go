@@ -39,6 +39,7 @@ func (r *Registry) Join(ctx context.Context, q Request) (*Subscription, Welcome,
 		r.left(Full)
 		return nil, Welcome{}, ErrFull
 	}
+	r.awaitOwn()
 	seq, start, err := r.locate(ctx, q.Position)
 	if err != nil {
 		r.open.Add(-1)
@@ -136,6 +137,7 @@ func (t *site) recent(n int) []*Frame {
 
 // Recent returns the newest n signups of a site, oldest first, and the position after them.
 func (r *Registry) Recent(name string, n int) ([]*Frame, ID) {
+	r.awaitOwn()
 	t := r.site(name)
 	t.mu.Lock()
 	defer t.mu.Unlock()

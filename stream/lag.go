@@ -65,3 +65,28 @@ func (r *Registry) ask(ctx context.Context) (State, error) {
 		}
 	}
 }
+
+// expect notes that an event was stored through this process: it will come from the log at once.
+func (r *Registry) expect(seq uint64) {
+	for {
+		newest := r.stored.Load()
+		if seq <= newest || r.stored.CompareAndSwap(newest, seq) {
+			return
+		}
+	}
+}
+
+// How long to wait for what was stored through this process, and how often to look.
+const (
+	ownPatience = 250 * time.Millisecond
+	ownPause    = 500 * time.Microsecond
+)
+
+// awaitOwn waits, for a moment at most, until everything stored through this process before has been
+// handed out: who has posted and then asks is to find it.
+func (r *Registry) awaitOwn() {
+	seq := r.stored.Load()
+	for begun := time.Now(); r.head.Load() < seq && time.Since(begun) < ownPatience; {
+		time.Sleep(ownPause)
+	}
+}

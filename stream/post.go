@@ -16,7 +16,6 @@ type Poster struct {
 	Registry *Registry
 
 	inFlight atomic.Int64
-	stored   atomic.Uint64 // newest sequence that an append returned
 }
 
 // gatePause is the time between two looks at a registry that is far behind.
@@ -73,12 +72,8 @@ func (p *Poster) append(ctx context.Context, d Draft) (ID, bool, error) {
 	if err != nil {
 		return ID{}, false, err
 	}
-	for {
-		newest := p.stored.Load()
-		if seq <= newest || p.stored.CompareAndSwap(newest, seq) {
-			return p.Log.Chain().ID(seq), duplicate, nil
-		}
-	}
+	p.Registry.expect(seq)
+	return p.Log.Chain().ID(seq), duplicate, nil
 }
 
 // enter waits until the events on their way and those not yet handed out are fewer than half of
@@ -99,7 +94,7 @@ func (p *Poster) enter(ctx context.Context) error {
 // behind returns how many sequences the registry lacks.
 func (p *Poster) behind() uint64 {
 	head := p.Registry.head.Load()
-	return max(p.Registry.pending.Load(), max(p.stored.Load(), head)-head)
+	return max(p.Registry.pending.Load(), max(p.Registry.stored.Load(), head)-head)
 }
 
 // handedOut waits until the registry has handed out everything up to seq.

@@ -56,6 +56,7 @@ type Registry struct {
 	log      Log
 	o        Options
 	head     atomic.Uint64 // newest sequence handed out
+	stored   atomic.Uint64 // newest sequence that was stored through this process
 	pending  atomic.Uint64 // events known to follow head in the log
 	open     atomic.Int64  // subscriptions
 	draining atomic.Bool

@@ -381,6 +381,21 @@ func TestBurstBeyondRetentionEndsNobody(t *testing.T) {
 	}
 }
 
+// Who posts and then asks finds the post, however soon.
+func TestPostIsFoundAtOnce(t *testing.T) {
+	d := newDeck(t, stream.Options{Retain: 1000, Retention: time.Hour})
+	for i := range 300 {
+		id := d.announce(t, "default", 1)[0]
+		frames, at := d.Recent("default", 1)
+		if len(frames) != 1 || string(frames[0].ID()) != id.String() || at != id {
+			t.Fatalf("after post %d, %s, the newest is %v at %s", i, id, frames, at)
+		}
+		if _, n := d.Numbers("default"); n != i+1 {
+			t.Fatalf("after post %d there are %d", i+1, n)
+		}
+	}
+}
+
 // Erased events are withdrawn, never replayed again, and the retraction is: kept beside the others,
 // not counted, for its own site alone.
 func TestRetractionIsReplayedAndTheEventIsNot(t *testing.T) {

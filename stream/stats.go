@@ -66,7 +66,10 @@ func (r *Registry) Stats() Stats {
 }
 
 // Numbers returns a site's open streams and kept signups.
-func (r *Registry) Numbers(site string) (subscribers, kept int) { return r.site(site).numbers() }
+func (r *Registry) Numbers(site string) (subscribers, kept int) {
+	r.awaitOwn()
+	return r.site(site).numbers()
+}
 
 func (t *site) numbers() (subscribers, kept int) {
 	t.mu.Lock()

@@ -192,8 +192,10 @@ func (f *follower) pass(msg jetstream.Msg) error {
 		return nil
 	}
 	site, kind, err := f.log.parseSubject(msg.Subject())
-	if err != nil {
-		return err
+	if err != nil { // somebody else has published under our prefix: no reason to stop here for good
+		f.log.opts.Logger.Warn("message in the log that is no event was skipped", "sequence", meta.Sequence.Stream, "error", err)
+		f.last = meta.Sequence.Stream
+		return nil
 	}
 	f.last = meta.Sequence.Stream
 	f.log.moved.learn(f.last, meta.Timestamp, msg.Headers().Get(jetstream.MsgIDHeader), f.log.opts.window())
