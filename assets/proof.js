@@ -424,7 +424,7 @@
     tries = 0;
     due = Date.now() + SILENCE * (.8 + Math.random() * .4);
     lookAt = Infinity;
-    lastId = lastEventId;
+    lastId = lastEventId || lastId;   // `busy` on a new stream has none
     data = {id: lastId, ...JSON.parse(data)};
     take(type, data);
     tell(type, data);

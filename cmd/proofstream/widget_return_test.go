@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+// These tests are about streams that end, stall or begin elsewhere than they left off. fastClock goes before the witness:
+// what runs at intervals runs fifty times as often, and pass lets a time pass in steps short enough that the
+// widget does not take them for sleep.
+const fastClock = `<script>
+var ticks = 0
+const interval = setInterval
+setInterval = (f, ms) => interval(() => { f(); ticks++ }, ms / 50)
+var pass = async ms => {
+  for (; ms > 0; ms -= 2e4) {
+    const before = ticks
+    ahead += Math.min(ms, 2e4)
+    while (ticks == before) await new Promise(done => setTimeout(done, 5))
+  }
+}
+</script>`
+
+// longestDelays goes before the widget: what it draws lots for is as late as it can be.
+const longestDelays = `<script>Math.random = () => .999</script>`
+
+// refuses is a proxy whose upstream is away.
+func refuses(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+
+// names are those on the cards that a page has shown.
+const names = "shows().map(e => e.user_name).join()"
+
+// A gap after which all that is kept follows brings what was missed, and nothing that the page has shown or
+// let go by, be it longer ago than it remembers ids; one after which the stream goes on from the newest goes on.
+func TestWidgetShowsNothingAgainAfterAGap(t *testing.T) {
+	t.Parallel()
+	p := start(t, "PROOF_RETAIN=240", "PROOF_RETRY=200ms")
+	f := inFront(t, p)
+	f.answer = func(r *http.Response) { r.Body = slowLine{r.Body} } // so that there is time to show what should not
+	p.postMany(t, "past", 5)
+	tab := tab(t, servePage(t, widgetPage(f.URL, `data-duration="20" data-cooldown="0" data-recent="2"`, "")))
+	p.awaitSubscribers(t, 1)
+	ids := p.postMany(t, "early", 230) // more than the 200 ids it remembers
+	epoch, _, _ := strings.Cut(ids[0], "-")
+	awaitJS(t, tab, "shows().at(-1)?.user_name == 'early229'")
+	settle(t, tab)
+	for _, c := range []struct {
+		position, reason string
+		missed           int // that show, of the three signups meanwhile
+	}{
+		{"elsewhere-7", "epoch", 3},
+		{epoch + "-1", "expired", 3},
+		{epoch + "-99999999", "ahead", 0},
+		{"nonsense", "malformed", 0},
+	} {
+		before := eval[int](t, tab, "shows().length")
+		f.instead(refuses)
+		f.awaitCount(t, "/events", f.count("/events")+1)
+		p.postMany(t, c.reason, 3)
+		f.mu.Lock()
+		f.change = func(r *http.Request) {
+			if r.URL.Path == "/events" {
+				r.Header.Del("Last-Event-ID")
+				r.URL.RawQuery = "last_event_id=" + c.position
+			}
+		}
+		f.mu.Unlock()
+		probe := p.listen(t, "?last_event_id="+c.position)
+		if got := probe.ready(t).data; !strings.Contains(got, `"reason":"`+c.reason) {
+			t.Fatalf("%s: the service says %s, want %s", c.position, got, c.reason)
+		}
+		probe.close()
+		p.awaitSubscribers(t, 0)
+		f.instead(nil)
+		p.awaitSubscribers(t, 1)
+		if settle(t, tab); c.missed > 0 {
+			awaitJS(t, tab, "shows().at(-1).user_name == '"+c.reason+"2'")
+		}
+		after := p.post(t, "user_name=after")
+		awaitJS(t, tab, "shows().at(-1)?.id == '"+after+"'")
+		settle(t, tab)
+		var want []string
+		for i := range c.missed {
+			want = append(want, fmt.Sprint(c.reason, i))
+		}
+		want = append(want, "after")
+		got := eval[[]string](t, tab, fmt.Sprintf("shows().slice(%d).map(e => e.user_name)", before))
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: got %v, want %v", c.reason, got, want)
+		}
+	}
+	if got := eval[int](t, tab, "shows().length - new Set(shows().map(e => e.id)).size"); got != 0 {
+		t.Errorf("%d cards showed again", got)
+	}
+}
+
+// A stream that has said nothing for five minutes, give or take a fifth, looks alive and may be dead: it is made anew from
+// where it was. One that had something to say is left alone.
+func TestWidgetRebuildsASilentStream(t *testing.T) {
+	t.Parallel()
+	p := start(t, "PROOF_HEARTBEAT=200ms") // heartbeats do not reach a page: they are no sign of life
+	f := inFront(t, p)
+	tab := tab(t, servePage(t, fastClock+widgetPage(f.URL, quick, "")))
+	p.awaitSubscribers(t, 1)
+	id := ""
+	for i := range 2 {
+		eval[chromedp.Void](t, tab, "pass(23e4)")
+		id = p.post(t)
+		awaitShows(t, tab, i+1)
+	}
+	eval[chromedp.Void](t, tab, "pass(23e4)")
+	settle(t, tab)
+	if got := f.count("/events"); got != 1 {
+		t.Fatalf("%d streams, want one: it is not silent for four minutes", got)
+	}
+	eval[chromedp.Void](t, tab, "pass(14e4)")
+	f.awaitCount(t, "/events", 2)
+	if got, want := f.last("/events"), "last_event_id="+id; !strings.Contains(got, want) {
+		t.Errorf("asked for %s, want %s in it", got, want)
+	}
+	p.awaitSubscribers(t, 1)
+}
+
+// Without the network for so long that a next try is a minute away, what was missed shows as soon as it is back, and once.
+func TestWidgetComesBackFromOffline(t *testing.T) {
+	t.Parallel()
+	p := start(t, "PROOF_RETRY=200ms")
+	f := inFront(t, p)
+	tab := tab(t, servePage(t, longestDelays+fastClock+widgetPage(f.URL, quick, "")))
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=before")
+	awaitShows(t, tab, 1)
+	for i := range 2 {
+		offline(t, tab, true)
+		f.CloseClientConnections()
+		p.awaitSubscribers(t, 0)
+		p.post(t, fmt.Sprint("user_name=missed", i))
+		for range 8 {
+			eval[chromedp.Void](t, tab, "pass(2e4)")
+		}
+		settle(t, tab)
+		if got := eval[int](t, tab, "shows().length"); got != 2*i+1 {
+			t.Fatalf("%d cards, want %d: the network is not away", got, 2*i+1)
+		}
+		offline(t, tab, false)
+		p.awaitSubscribers(t, 1)
+		p.post(t, fmt.Sprint("user_name=after", i))
+		awaitShows(t, tab, 2*i+3)
+	}
+	settle(t, tab)
+	if got, want := eval[string](t, tab, names), "before,missed0,after0,missed1,after1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// offline takes the network from a tab, or gives it back.
+func offline(t *testing.T, tab context.Context, away bool) {
+	t.Helper()
+	call(t, tab, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
+		MatchedNetworkConditions: []*network.Conditions{{Offline: away, DownloadThroughput: -1, UploadThroughput: -1}}})
+	call(t, tab, network.OverrideNetworkState, network.OverrideNetworkStateParams{
+		Offline: away, DownloadThroughput: -1, UploadThroughput: -1})
+	awaitJS(t, tab, fmt.Sprintf("navigator.onLine == %v", !away))
+}
+
+// A proxy that answers 503 ends an EventSource for good: the stream is tried again, ever more seldom, and goes
+// on from its last id in the end.
+func TestWidgetTriesARefusedStreamEverMoreSeldom(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	f := inFront(t, p)
+	tab := tab(t, servePage(t, longestDelays+fastClock+widgetPage(f.URL, quick, "")))
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=before")
+	awaitShows(t, tab, 1)
+	f.instead(refuses)
+	asked := f.count("/events")
+	f.awaitCount(t, "/events", asked+1)
+	for range 60 {
+		eval[chromedp.Void](t, tab, "pass(4e3)")
+	}
+	// In four minutes, after 1, 3, 7, 15, 31, 63, 123, 183 seconds, and then each minute.
+	if got := f.count("/events") - asked; got > 12 {
+		t.Errorf("asked %d times in four minutes, want 10 or so", got)
+	}
+	p.post(t, "user_name=missed")
+	f.instead(nil)
+	eval[chromedp.Void](t, tab, "pass(6e4)")
+	if got, want := fmt.Sprint(awaitShows(t, tab, 2)), "[before missed]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Sent away from a full house, a page keeps its place in the log, also where the stream it asked for was a new one that has
+// no id of its own yet; once there is room it shows what it missed.
+func TestWidgetWaitsForAPlaceInAFullHouse(t *testing.T) {
+	t.Parallel()
+	p := start(t, "PROOF_MAX_SUBSCRIBERS=1", "PROOF_RETRY=500ms")
+	f := inFront(t, p)
+	tab := tab(t, servePage(t, fastClock+widgetPage(f.URL, quick, "")))
+	p.awaitSubscribers(t, 1)
+	id := p.post(t, "user_name=before")
+	awaitShows(t, tab, 1)
+	f.instead(refuses) // makes the page's next stream a new one
+	f.awaitCount(t, "/events", 2)
+	p.awaitSubscribers(t, 0)
+	guest := p.listen(t, "")
+	guest.ready(t)
+	p.post(t, "user_name=missed")
+	f.instead(nil)
+	asked := f.count("/events")
+	f.awaitCount(t, "/events", asked+1) // and is sent away
+	settle(t, tab)
+	guest.close()
+	p.awaitSubscribers(t, 0)
+	eval[chromedp.Void](t, tab, "pass(6e4)") // longer than the browser's own attempt is waited for
+	f.awaitCount(t, "/events", asked+2)
+	if got, want := fmt.Sprint(awaitShows(t, tab, 2)), "[before missed]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := f.last("/events"); !strings.Contains(got, "last_event_id="+url.QueryEscape(id)) {
+		t.Errorf("asked for %s, want %s in it", got, id)
+	}
+}
