@@ -72,7 +72,11 @@ function preview() {
   fit();
   frame.contentWindow.location.replace('/assets/shop.html?' + Date.now() + '#' + wanted);
   const own = $('proof-popup');
-  if (own?.pause) inFrame ? own.pause() : own.resume();
+  if (own?.pause) {
+    // A card held here would keep its turn, and the frame would wait for it: it closes.
+    if (inFrame) own.shadowRoot.querySelector('[part=close]').click();
+    inFrame ? own.pause() : own.resume();
+  }
 }
 
 frame.addEventListener('load', () => {
@@ -99,7 +103,9 @@ function snippet() {
     tag.push(['integrity', pinned.integrity], ['crossorigin', 'anonymous']);
   }
   const words = [...tag, ...attributes()].map(([name, value]) => `${name}="${escape(value)}"`);
-  $('snippet').textContent = '<script async ' + words.join('\n        ') + '></script>';
+  const text = '<script async ' + words.join('\n        ') + '></script>';
+  // A narrow panel breaks its lines after a slash, which is no part of what is copied.
+  $('snippet').replaceChildren(...text.split(/(?<=\w\/)(?=\w)/).flatMap(piece => [piece, document.createElement('wbr')]));
 }
 
 $('pin').addEventListener('change', async () => {

@@ -26,10 +26,13 @@ func TestDemoPage(t *testing.T) {
 	awaitJS(t, tab, "events.textContent == '1' && subscribers.textContent == '1'")
 	eval[chromedp.Void](t, tab, "document.getElementById('withdraw').click()")
 	awaitJS(t, tab, "!document.querySelector('#proof-popup.visible')")
+	// What shows here when the view changes does not hold up the card there.
+	eval[chromedp.Void](t, tab, "document.querySelector('#send .primary').click()")
+	awaitJS(t, tab, "document.querySelector('#proof-popup.visible')")
 	for _, view := range []string{"phone", "desktop"} {
-		eval[chromedp.Void](t, tab, "document.querySelector('[value="+view+"]').click()")
-		awaitJS(t, tab, "frame.contentDocument.querySelector('#proof-popup')?.shadowRoot.querySelector('[part=card]').hidden === false")
-		settle(t, tab)
+		eval[chromedp.Void](t, tab, "frame.contentWindow.before = true; document.querySelector('[value="+view+"]').click()")
+		awaitJS(t, tab, "!frame.contentWindow.before && frame.contentDocument.querySelector('#proof-popup')?.shadowRoot.querySelector('[part=card]').hidden === false")
+		awaitJS(t, tab, "!document.querySelector('#proof-popup.visible')")
 		eval[chromedp.Void](t, tab, "document.querySelector('#send .primary').click()")
 		awaitJS(t, tab, "frame.contentDocument.querySelector('#proof-popup.visible')")
 	}
