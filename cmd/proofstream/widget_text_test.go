@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +183,34 @@ func TestWidgetTellsTrueAges(t *testing.T) {
 		awaitJS(t, tab, "part('time').textContent == '5 minutes ago' && says() == '"+past+"'")
 		if err := chromedp.Cancel(tab); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Where the stream is held back the answer of /recent tells the service's time, to pages of another origin too: ages are true
+// though the visitor's clock is a day off.
+func TestWidgetTellsTrueAgesWithoutAStream(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	f := inFront(t, p)
+	f.instead(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	then := regexp.MustCompile(`"at":"[^"]*"`)
+	f.answer = func(r *http.Response) {
+		if r.Request.URL.Path == "/recent" { // the service itself back-dates nothing
+			body, _ := io.ReadAll(r.Body) // a short one fails below
+			body = then.ReplaceAll(body, []byte(time.Now().Add(-150*time.Second).UTC().Format(`"at":"2006-01-02T15:04:05.000Z"`)))
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			r.Header.Del("Content-Length")
+			r.ContentLength = -1
+		}
+	}
+	p.post(t, "user_name=Ada", "offer_name=Spring Sale")
+	for _, clock := range []string{"-864e5", "864e5"} {
+		html := strings.Replace(widgetPage(f.URL, `data-recent="1"`, ""), "ahead = 0", "ahead = "+clock, 1)
+		tab := tab(t, servePage(t, html))
+		awaitShows(t, tab, 1)
+		if got, want := eval[string](t, tab, "says() + ' ' + part('time').textContent"), "Ada just signed up with Spring Sale! 2 minutes ago"; got != want {
+			t.Errorf("clock off by %s: got %q, want %q", clock, got, want)
 		}
 	}
 }
