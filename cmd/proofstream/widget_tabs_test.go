@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// A hidden tab shows nothing. Hidden for long it lets the stream go, and on return shows the newest three
+// of what came since.
+func TestWidgetLetsTheStreamGoWhileHidden(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	shop := tab(t, servePage(t, widgetPage(p.url, quick, "")))
+	p.awaitSubscribers(t, 1)
+	neighbour(t, shop, "about:blank")
+	p.post(t, "user_name=waits")
+	settle(t, shop)
+	if got := eval[int](t, shop, "shows().length"); got != 0 {
+		t.Errorf("%d cards in a hidden tab", got)
+	}
+	eval[chromedp.Void](t, shop, "ahead = 61e3")
+	p.awaitSubscribers(t, 0)
+	p.postMany(t, "missed", 5)
+	toFront(t, shop)
+	p.awaitSubscribers(t, 1)
+	awaitJS(t, shop, "visible.length == 6")
+	settle(t, shop)
+	if got, want := fmt.Sprint(awaitShows(t, shop, 3)), "[missed2 missed3 missed4]"; got != want {
+		t.Errorf("on return: got %s, want %s", got, want)
+	}
+}
+
+// A tab hidden for a moment shows on return what came meanwhile.
+func TestWidgetKeepsTheStreamThroughAGlanceElsewhere(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	shop := tab(t, servePage(t, widgetPage(p.url, quick, "")))
+	p.awaitSubscribers(t, 1)
+	neighbour(t, shop, "about:blank")
+	p.postMany(t, "waits", 2)
+	toFront(t, shop)
+	if got, want := fmt.Sprint(awaitShows(t, shop, 2)), "[waits0 waits1]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Twelve tabs over HTTP/1.1, where a browser opens six connections to a host, all load and share one
+// stream; when the one that reads it closes, another goes on from there.
+func TestWidgetSharesOneStreamAmongTwelveTabs(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	url := servePage(t, widgetPage(p.url, quick, ""))
+	first := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	last := first
+	for range 11 {
+		last = neighbour(t, last, url)
+		awaitJS(t, last, "part('card') && !part('card').hidden")
+	}
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=Ada")
+	awaitShows(t, last, 1)
+	eval[chromedp.Void](t, first, "document.getElementById('proof-popup').destroy()")
+	p.post(t, "user_name=Bob")
+	if got, want := fmt.Sprint(awaitShows(t, last, 2)), "[Ada Bob]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	p.awaitSubscribers(t, 1)
+}
+
+// The tab that reads the stream for all, hidden for more than a minute, lets another one that is visible read it; that one
+// goes on where it was, and on return to the first there is nothing left to show.
+func TestWidgetHandsTheStreamToAVisibleTab(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	f := inFront(t, p)
+	address := servePage(t, widgetPage(f.URL, quick, ""))
+	first := tab(t, address)
+	p.awaitSubscribers(t, 1)
+	second := neighbour(t, first, address)
+	awaitJS(t, second, "part('card') && !part('card').hidden")
+	id := p.post(t, "user_name=before")
+	awaitShows(t, second, 1)
+	if got := f.count("/events"); got != 1 {
+		t.Fatalf("%d streams of two tabs, want one", got)
+	}
+	for range 2 { // not by more than a minute at once, which would be sleep
+		for _, tab := range []context.Context{first, second} {
+			eval[chromedp.Void](t, tab, "ahead += 31e3")
+		}
+		eval[chromedp.Void](t, first, "new Promise(done => setTimeout(done, 1100))")
+	}
+	p.post(t, "user_name=between")
+	f.awaitCount(t, "/events", 2)
+	p.awaitSubscribers(t, 1)
+	if got, want := f.last("/events"), "last_event_id="+id; !strings.Contains(got, want) {
+		t.Errorf("asked for %s, want %s in it", got, want)
+	}
+	p.post(t, "user_name=after")
+	awaitShows(t, second, 3)
+	toFront(t, first)
+	p.post(t, "user_name=last")
+	awaitShows(t, first, 1)
+	settle(t, first)
+	if got, want := eval[string](t, second, names)+"|"+eval[string](t, first, names), "before,between,after|last"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	p.awaitSubscribers(t, 1)
+}
+
+// Without Web Locks and BroadcastChannel visible tabs connect, and hidden ones let go.
+func TestWidgetWithoutWebLocksConnectsVisibleTabs(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const old = "<script>delete Navigator.prototype.locks; delete window.BroadcastChannel</script>"
+	html := widgetPage(p.url, quick, "")
+	url := servePage(t, old+html)
+	first := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	second := neighbour(t, first, url)
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=Ada")
+	awaitShows(t, second, 1)
+	toFront(t, first)
+	p.post(t, "user_name=Bob")
+	if got, want := fmt.Sprint(awaitShows(t, first, 1)), "[Bob]"; got != want {
+		t.Errorf("the other tab: got %s, want %s", got, want)
+	}
+}
+
+// A card once seen is not shown again: not after a reload, not in another tab.
+func TestWidgetShowsACardOnce(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	url := servePage(t, widgetPage(p.url, quick+` data-recent="3"`, ""))
+	first := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=Ada")
+	awaitShows(t, first, 1)
+	reload(t, first)
+	p.awaitSubscribers(t, 1)
+	second := sibling(t, first, url)
+	awaitJS(t, second, "part('card') && !part('card').hidden")
+	p.post(t, "user_name=Bob")
+	settle(t, second)
+	got := append(eval[[]string](t, first, "shows().map(e => e.user_name)"), eval[[]string](t, second, "shows().map(e => e.user_name)")...)
+	if !slices.Equal(got, []string{"Bob"}) {
+		t.Errorf("after the reload the two tabs showed %v, want Bob once", got)
+	}
+}
+
+// Closed for the session, the other tabs that are open stay silent too.
+func TestWidgetClosedForTheSessionIsClosedInOpenTabs(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	url := servePage(t, widgetPage(p.url, quick, ""))
+	first := tab(t, url)
+	p.awaitSubscribers(t, 1)
+	second := neighbour(t, first, url)
+	awaitJS(t, second, "part('card') && !part('card').hidden")
+	p.post(t)
+	awaitShows(t, second, 1)
+	eval[chromedp.Void](t, second, "part('close').click()")
+	p.awaitSubscribers(t, 0) // none of the tabs listens any more
+	toFront(t, first)
+	p.post(t)
+	settle(t, first)
+	if got := eval[int](t, first, "shows().length"); got != 0 {
+		t.Errorf("the other tab showed %d cards", got)
+	}
+}
