@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/domdebugger"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -54,29 +53,32 @@ func TestWidgetFailsSilently(t *testing.T) {
 		{"style refused", "style-src 'self'", p.url},
 		{"stream refused", "connect-src 'self'", p.url},
 	} {
-		html := widgetPage(c.src, "", "")
-		tab := tab(t, "about:blank")
-		lines := console(t, tab)
-		url := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "text/html")
-			w.Header().Set("Content-Security-Policy", c.policy)
-			fmt.Fprint(w, html)
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			html := widgetPage(c.src, "", "")
+			tab := tab(t, "about:blank")
+			lines := console(t, tab)
+			url := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/html")
+				w.Header().Set("Content-Security-Policy", c.policy)
+				fmt.Fprint(w, html)
+			})
+			if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 { // time for what is tried again to be tried again
+				settle(t, tab)
+				eval[chromedp.Void](t, tab, "ahead += 59e3")
+				settle(t, tab)
+				settle(t, tab)
+			}
+			if got := lines(); len(got) > 1 {
+				t.Errorf("the console says\n%s", strings.Join(got, "\n"))
+			}
+			if eval[bool](t, tab, "!!document.querySelector('.visible')") || eval[float64](t, tab, "shift") != 0 {
+				t.Error("the page is not as it was")
+			}
 		})
-		if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
-			t.Fatal(err)
-		}
-		for range 3 { // time for what is tried again to be tried again
-			settle(t, tab)
-			eval[chromedp.Void](t, tab, "ahead += 59e3")
-			settle(t, tab)
-			settle(t, tab)
-		}
-		if got := lines(); len(got) > 1 {
-			t.Errorf("%s: the console says\n%s", c.name, strings.Join(got, "\n"))
-		}
-		if eval[bool](t, tab, "!!document.querySelector('.visible')") || eval[float64](t, tab, "shift") != 0 {
-			t.Errorf("%s: the page is not as it was", c.name)
-		}
 	}
 }
 
@@ -185,133 +187,4 @@ func TestWidgetSurvivesThePage(t *testing.T) {
 		}
 	}
 	p.awaitSubscribers(t, 1)
-}
-
-// pause holds, resume goes on, destroy leaves nothing: no stream, no element, no listener, no timer; and
-// all the while nothing is put on window.
-func TestWidgetMethods(t *testing.T) {
-	t.Parallel()
-	p := start(t)
-	const count = `<script>
-		var timers = new Set
-		for (const kind of ['Timeout', 'Interval']) {
-			const set = window['set' + kind], clear = window['clear' + kind]
-			window['set' + kind] = (f, ms) => { const id = set(() => { if (kind == 'Timeout') timers.delete(id); f() }, ms); timers.add(id); return id }
-			window['clear' + kind] = id => { timers.delete(id); clear(id) }
-		}
-		var names = new Set(Object.getOwnPropertyNames(window))
-	</script>`
-	html := strings.Replace(widgetPage(p.url, quick, ""), "<script>", count+"<script>", 1)
-	tab := tab(t, servePage(t, html))
-	p.awaitSubscribers(t, 1)
-	eval[chromedp.Void](t, tab, "var popup = document.getElementById('proof-popup'); popup.pause()")
-	p.postMany(t, "visitor", 2)
-	settle(t, tab)
-	if got := eval[int](t, tab, "shows().length"); got != 0 {
-		t.Errorf("%d cards while paused", got)
-	}
-	eval[chromedp.Void](t, tab, "popup.resume()")
-	awaitShows(t, tab, 1)
-	eval[chromedp.Void](t, tab, "popup.pause()")
-	settle(t, tab)
-	if !eval[bool](t, tab, "popup.matches('.visible')") {
-		t.Error("pause did not hold the card that showed")
-	}
-	eval[chromedp.Void](t, tab, "popup.resume()")
-	awaitShows(t, tab, 2)
-	if got := eval[[]string](t, tab, `Object.getOwnPropertyNames(window).filter(name => !names.has(name) &&
-		!['names', 'seen', 'visible', 'ahead', 'shift', 'realNow', 'part', 'says', 'shows', 'popup', 'type'].includes(name) && isNaN(name))`); len(got) > 0 {
-		t.Errorf("on window: %v", got)
-	}
-	eval[chromedp.Void](t, tab, "popup.destroy()")
-	p.awaitSubscribers(t, 0)
-	if got := eval[string](t, tab, "[timers.size, document.querySelectorAll('proof-popup').length, popup.isConnected].join()"); got != "0,0,false" {
-		t.Errorf("timers, elements, connected: got %s, want 0,0,false", got)
-	}
-	held := eval[string](t, tab, "navigator.locks.query().then(q => q.held.length + ',' + q.pending.length)")
-	if held != "0,0" {
-		t.Errorf("locks held and awaited: got %s", held)
-	}
-	for _, target := range []string{"document", "window"} {
-		object, err := chromedp.Run(tab, chromedp.Evaluate[*runtime.RemoteObject](target))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, listener := range call(t, tab, domdebugger.GetEventListeners, domdebugger.GetEventListenersParams{ObjectID: object.ObjectID}).Listeners {
-			if !strings.HasPrefix(listener.Type, "proof:") { // those are the test's own
-				t.Errorf("%s still listens to %s", target, listener.Type)
-			}
-		}
-	}
-	p.post(t)
-	settle(t, tab)
-	if got := eval[int](t, tab, "shows().length"); got != 2 {
-		t.Error("a card after destroy")
-	}
-}
-
-// No cookie; storage keys carry one prefix, or are none; before consent nothing is requested or stored.
-func TestWidgetRespectsPrivacy(t *testing.T) {
-	t.Parallel()
-	p := start(t)
-	const stored = "[...Object.keys(localStorage), ...Object.keys(sessionStorage)].join() + document.cookie"
-	for _, c := range []struct{ attributes, stored string }{
-		{"", "proofstream:default,proofstream:default"},
-		{`data-storage="off"`, ""},
-	} {
-		tab := p.open(t, c.attributes)
-		p.post(t)
-		awaitShows(t, tab, 1)
-		eval[chromedp.Void](t, tab, "part('close').click()")
-		p.awaitSubscribers(t, 0)
-		if got := eval[string](t, tab, stored); got != c.stored {
-			t.Errorf("%q: stored %q, want %q", c.attributes, got, c.stored)
-		}
-	}
-	for _, yes := range []string{"document.getElementById('proof-popup').consent()", "document.querySelector('[data-consent]').dataset.consent = 'given'"} {
-		f := inFront(t, p)
-		tab := tab(t, servePage(t, widgetPage(f.URL, `data-consent="wait" data-recent="2"`, "")))
-		for range 2 {
-			awaitJS(t, tab, "document.getElementById('proof-popup')")
-			settle(t, tab)
-			f.mu.Lock()
-			asked := fmt.Sprint(f.asked)
-			f.asked = nil
-			f.mu.Unlock()
-			if got := eval[string](t, tab, stored); got != "" || asked != "[/assets/proof.js]" && asked != "[]" {
-				t.Errorf("before consent: stored %q, asked for %s", got, asked)
-			}
-			eval[chromedp.Void](t, tab, yes)
-			awaitShows(t, tab, 1)
-			if err := chromedp.Do(tab, chromedp.Evaluate[chromedp.Void]("localStorage.clear(); sessionStorage.clear()")); err != nil {
-				t.Fatal(err)
-			}
-			reload(t, tab) // consent is asked for on each load
-			f.mu.Lock()
-			f.asked = nil
-			f.mu.Unlock()
-		}
-	}
-}
-
-// No setting can invent, loop or multiply events: without a signup there is no card, and each shows once.
-func TestWidgetShowsNothingThatDidNotHappen(t *testing.T) {
-	t.Parallel()
-	p := start(t)
-	const all = quick + ` data-recent="20" data-max-per-page="99" data-max-per-session="99" data-storage="off" data-demo="1" data-fake="5" data-events='[{"user_name":"x"}]' data-loop="on" data-user_name="x"`
-	tab := p.open(t, all)
-	settle(t, tab)
-	if got := eval[int](t, tab, "shows().length"); got != 0 {
-		t.Fatalf("%d cards without a signup", got)
-	}
-	ids := p.postMany(t, "visitor", 3)
-	awaitShows(t, tab, 3)
-	eval[chromedp.Void](t, tab, "ahead += 9e4") // the stream is rebuilt, and goes on from there
-	p.post(t, "user_name=last")
-	awaitShows(t, tab, 4)
-	settle(t, tab)
-	got := eval[[]string](t, tab, "shows().map(e => e.id)")
-	if len(got) != 4 || fmt.Sprint(got[:3]) != fmt.Sprint(ids) {
-		t.Errorf("got %v, want %v and one more", got, ids)
-	}
 }

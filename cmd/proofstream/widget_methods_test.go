@@ -1,0 +1,73 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/domdebugger"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// pause holds, resume goes on, destroy leaves nothing: no stream, no element, no listener, no timer; and
+// all the while nothing is put on window.
+func TestWidgetMethods(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const count = `<script>
+		var timers = new Set
+		for (const kind of ['Timeout', 'Interval']) {
+			const set = window['set' + kind], clear = window['clear' + kind]
+			window['set' + kind] = (f, ms) => { const id = set(() => { if (kind == 'Timeout') timers.delete(id); f() }, ms); timers.add(id); return id }
+			window['clear' + kind] = id => { timers.delete(id); clear(id) }
+		}
+		var names = new Set(Object.getOwnPropertyNames(window))
+	</script>`
+	html := strings.Replace(widgetPage(p.url, quick, ""), "<script>", count+"<script>", 1)
+	tab := tab(t, servePage(t, html))
+	p.awaitSubscribers(t, 1)
+	eval[chromedp.Void](t, tab, "var popup = document.getElementById('proof-popup'); popup.pause()")
+	p.postMany(t, "visitor", 2)
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 0 {
+		t.Errorf("%d cards while paused", got)
+	}
+	eval[chromedp.Void](t, tab, "popup.resume()")
+	awaitShows(t, tab, 1)
+	eval[chromedp.Void](t, tab, "popup.pause()")
+	settle(t, tab)
+	if !eval[bool](t, tab, "popup.matches('.visible')") {
+		t.Error("pause did not hold the card that showed")
+	}
+	eval[chromedp.Void](t, tab, "popup.resume()")
+	awaitShows(t, tab, 2)
+	if got := eval[[]string](t, tab, `Object.getOwnPropertyNames(window).filter(name => !names.has(name) &&
+		!['names', 'seen', 'visible', 'ahead', 'shift', 'realNow', 'part', 'says', 'shows', 'popup', 'type'].includes(name) && isNaN(name))`); len(got) > 0 {
+		t.Errorf("on window: %v", got)
+	}
+	eval[chromedp.Void](t, tab, "popup.destroy()")
+	p.awaitSubscribers(t, 0)
+	if got := eval[string](t, tab, "[timers.size, document.querySelectorAll('proof-popup').length, popup.isConnected].join()"); got != "0,0,false" {
+		t.Errorf("timers, elements, connected: got %s, want 0,0,false", got)
+	}
+	held := eval[string](t, tab, "navigator.locks.query().then(q => q.held.length + ',' + q.pending.length)")
+	if held != "0,0" {
+		t.Errorf("locks held and awaited: got %s", held)
+	}
+	for _, target := range []string{"document", "window"} {
+		object, err := chromedp.Run(tab, chromedp.Evaluate[*runtime.RemoteObject](target))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, listener := range call(t, tab, domdebugger.GetEventListeners, domdebugger.GetEventListenersParams{ObjectID: object.ObjectID}).Listeners {
+			if !strings.HasPrefix(listener.Type, "proof:") { // those are the test's own
+				t.Errorf("%s still listens to %s", target, listener.Type)
+			}
+		}
+	}
+	p.post(t)
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 2 {
+		t.Error("a card after destroy")
+	}
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/input"
+)
+
+// On a phone the card spans the width less its margins, at the bottom, takes at most a quarter of the
+// height, has a button for thumbs, and a swipe closes it.
+func TestWidgetOnAPhone(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, `data-position="top-left" data-dismiss="card" data-cooldown="0"`)
+	for _, size := range [][2]int64{{375, 667}, {320, 568}, {667, 375}} {
+		screen(t, tab, size[0], size[1], true)
+		reload(t, tab) // a page knows when it loads whether there is a touch screen
+		p.awaitSubscribers(t, 1)
+		p.post(t, "user_name="+strings.Repeat("Maria da ", 13))
+		awaitShows(t, tab, 1)
+		r := eval[[]float64](t, tab, "(() => { const card = part('card'); card.style.transition = 'none'; const r = card.getBoundingClientRect(), b = part('close').getBoundingClientRect(); return [r.left, innerWidth - r.right, innerHeight - r.bottom, r.height / innerHeight, b.width, b.height] })()")
+		if r[0] < 8 || r[0] > 24 || r[1] != r[0] || r[2] < 8 || r[2] > 24 || r[3] > .25 || r[4] < 44 || r[5] < 44 {
+			t.Errorf("%v: margins left %.0f, right %.0f, bottom %.0f, share of the height %.2f, button %.0f by %.0f", size, r[0], r[1], r[2], r[3], r[4], r[5])
+		}
+		y := float64(size[1]) - r[2] - 20
+		for i, x := range []float64{100, 120, 150, 190} {
+			kind := input.DispatchTouchEventTypeTouchMove
+			if i == 0 {
+				kind = input.DispatchTouchEventTypeTouchStart
+			}
+			call(t, tab, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: []*input.TouchPoint{{X: x, Y: y}}})
+		}
+		call(t, tab, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
+		awaitJS(t, tab, "seen.at(-1).reason == 'dismissed'")
+	}
+}
+
+// data-mobile="off": no cards under 768 pixels.
+func TestWidgetStaysAwayFromPhonesWhenTold(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, quick+` data-mobile="off"`)
+	screen(t, tab, 767, 800, false)
+	p.awaitSubscribers(t, 0)
+	p.post(t)
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 0 {
+		t.Errorf("%d cards", got)
+	}
+	screen(t, tab, 768, 800, false)
+	awaitShows(t, tab, 1)
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// No cookie; storage keys carry one prefix, or are none; before consent nothing is requested or stored.
+func TestWidgetRespectsPrivacy(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const stored = "[...Object.keys(localStorage), ...Object.keys(sessionStorage)].join() + document.cookie"
+	for _, c := range []struct{ attributes, stored string }{
+		{"", "proofstream:default,proofstream:default"},
+		{`data-storage="off"`, ""},
+	} {
+		tab := p.open(t, c.attributes)
+		p.post(t)
+		awaitShows(t, tab, 1)
+		eval[chromedp.Void](t, tab, "part('close').click()")
+		p.awaitSubscribers(t, 0)
+		if got := eval[string](t, tab, stored); got != c.stored {
+			t.Errorf("%q: stored %q, want %q", c.attributes, got, c.stored)
+		}
+	}
+	for _, yes := range []string{"document.getElementById('proof-popup').consent()", "document.querySelector('[data-consent]').dataset.consent = 'given'"} {
+		f := inFront(t, p)
+		tab := tab(t, servePage(t, widgetPage(f.URL, `data-consent="wait" data-recent="2"`, "")))
+		for range 2 {
+			awaitJS(t, tab, "document.getElementById('proof-popup')")
+			settle(t, tab)
+			f.mu.Lock()
+			asked := fmt.Sprint(f.asked)
+			f.asked = nil
+			f.mu.Unlock()
+			if got := eval[string](t, tab, stored); got != "" || asked != "[/assets/proof.js]" && asked != "[]" {
+				t.Errorf("before consent: stored %q, asked for %s", got, asked)
+			}
+			eval[chromedp.Void](t, tab, yes)
+			awaitShows(t, tab, 1)
+			if err := chromedp.Do(tab, chromedp.Evaluate[chromedp.Void]("localStorage.clear(); sessionStorage.clear()")); err != nil {
+				t.Fatal(err)
+			}
+			reload(t, tab) // consent is asked for on each load
+			f.mu.Lock()
+			f.asked = nil
+			f.mu.Unlock()
+		}
+	}
+}
+
+// No setting can invent, loop or multiply events: without a signup there is no card, and each shows once.
+func TestWidgetShowsNothingThatDidNotHappen(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const all = quick + ` data-recent="20" data-max-per-page="99" data-max-per-session="99" data-storage="off" data-demo="1" data-fake="5" data-events='[{"user_name":"x"}]' data-loop="on" data-user_name="x"`
+	tab := p.open(t, all)
+	settle(t, tab)
+	if got := eval[int](t, tab, "shows().length"); got != 0 {
+		t.Fatalf("%d cards without a signup", got)
+	}
+	ids := p.postMany(t, "visitor", 3)
+	awaitShows(t, tab, 3)
+	eval[chromedp.Void](t, tab, "ahead += 9e4") // the stream is rebuilt, and goes on from there
+	p.post(t, "user_name=last")
+	awaitShows(t, tab, 4)
+	settle(t, tab)
+	got := eval[[]string](t, tab, "shows().map(e => e.id)")
+	if len(got) != 4 || fmt.Sprint(got[:3]) != fmt.Sprint(ids) {
+		t.Errorf("got %v, want %v and one more", got, ids)
+	}
+}
