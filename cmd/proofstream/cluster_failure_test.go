@@ -73,6 +73,7 @@ func TestClusterRollingRestart(t *testing.T) {
 
 // NATS is not there at the start, then there, then away, then there again.
 func TestClusterComesAndGoes(t *testing.T) {
+	t.Parallel()
 	c := prepareNATS(t, 1)
 	p := launch(t, c.env()...)
 	line := p.awaitLog("listening, and putting everybody off")

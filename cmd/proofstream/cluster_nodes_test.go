@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // streams returns what /stats tells of open streams.
@@ -69,7 +72,8 @@ func TestClusterKeepsItsSettings(t *testing.T) {
 	}
 }
 
-// slowLink passes bytes on to a server, those from there at most so many a second, from when rate is set.
+// slowLink passes bytes on to a server, those from there at most so many a second, from when rate is set; none while it is
+// negative.
 type slowLink struct {
 	addr string
 	rate atomic.Int64
@@ -109,6 +113,9 @@ func (s *slowLink) trickle(to, from net.Conn) {
 		if err != nil {
 			return
 		}
+		for s.rate.Load() < 0 {
+			time.Sleep(5 * time.Millisecond)
+		}
 		if rate := s.rate.Load(); rate > 0 {
 			time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
 		}
@@ -128,8 +135,9 @@ func TestClusterNodeBehind(t *testing.T) {
 	port := freePorts(t, 1)[0]
 	b := start(t, append(c.env(), "PROOF_NATS_URL=nats://"+link.addr, fmt.Sprintf("PROOF_METRICS_ADDR=127.0.0.1:%d", port))...)
 	a.post(t)
-	link.rate.Store(150_000)
+	link.rate.Store(-1)
 	acknowledged := a.burst(t, 3000)
+	link.rate.Store(150_000)
 	newest := acknowledged[len(acknowledged)-1]
 	until(t, patience, func() bool { return b.get(t, "/ready").body == "behind" }, func() string { return b.get(t, "/ready").body })
 	metrics := &program{url: fmt.Sprint("http://127.0.0.1:", port)}
@@ -137,10 +145,11 @@ func TestClusterNodeBehind(t *testing.T) {
 	if _, after, ok := strings.Cut(lag, "\nproofstream_log_lag_events "); !ok || strings.HasPrefix(after, "0\n") {
 		t.Errorf("a node that is behind tells no lag: %.20s", after)
 	}
-	ahead := b.listen(t, "", "Last-Event-ID: "+newest)
-	middle := b.listen(t, "", "Last-Event-ID: "+acknowledged[len(acknowledged)-10])
+	ahead := b.follow(t, "", "Last-Event-ID: "+newest)
+	middle := b.follow(t, "", "Last-Event-ID: "+acknowledged[len(acknowledged)-10])
 	link.rate.Store(0)
 	until(t, patience, func() bool { return b.get(t, "/ready").body == "ready" }, func() string { return b.get(t, "/ready").body })
+	ahead.ready(t) // the log may not have answered in time before: then it was asked to come back
 	last := a.post(t)
 	if got := ids(ahead.awaitEvents(t, "signup", 1)); got[0] != last || !strings.Contains(ahead.ready(t).data, "complete") {
 		t.Errorf("from %s on: got %v after %s, want only %s", newest, got, ahead.ready(t).data, last)
@@ -161,7 +170,7 @@ func TestClusterEraseElsewhere(t *testing.T) {
 	s := b.follow(t, "")
 	first := a.post(t)
 	s.awaitEvents(t, "signup", 1)
-	link.rate.Store(300_000)
+	link.rate.Store(-1)
 	a.burst(t, 2000) // more than what is on its way to the other node at once
 	erased := a.post(t, "user_name=erased")
 	last := a.post(t)
@@ -233,5 +242,24 @@ func TestRestoredBackupTellsGaps(t *testing.T) {
 	s = p.listen(t, "", "Last-Event-ID: "+before[4])
 	if difference := differ(ids(s.awaitEvents(t, "signup", 10)), after); difference != "" || !strings.Contains(s.ready(t).data, "complete") {
 		t.Errorf("a position from the kept part: %s, %s", s.ready(t).data, difference)
+	}
+}
+
+// A service that waits for NATS ends when it is told to; one that finds a stream that is not its own says what to do.
+func TestClusterEndsWhileWaiting(t *testing.T) {
+	t.Parallel()
+	p := launch(t, fmt.Sprint("PROOF_NATS_URL=nats://127.0.0.1:", freePorts(t, 1)[0]))
+	p.awaitLog("waiting for it")
+	p.term()
+	if status := p.wait(); status != 0 {
+		t.Errorf("got status %d:\n%s", status, p.stderr)
+	}
+	c := startNATS(t, 1)
+	ask(c, "make a stream", func(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+		return js.CreateStream(ctx, jetstream.StreamConfig{Name: "proofstream", Subjects: []string{"somebody.else"}})
+	})
+	p = launch(t, c.env()...)
+	if status := p.wait(); status != 1 || !strings.Contains(p.stderr.String(), "PROOF_NATS_STREAM") {
+		t.Errorf("got status %d:\n%s", status, p.stderr)
 	}
 }
