@@ -7,6 +7,42 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// Each control of the demo page is an attribute of the snippet, "Start over" takes them all out again, and the snippet, pinned,
+// works in a page of another origin.
+func TestDemoPageBuildsASnippetThatWorks(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	demo := tab(t, p.url+"/")
+	p.awaitSubscribers(t, 1)
+	set := func(values string) {
+		eval[chromedp.Void](t, demo, `for (const [name, value] of Object.entries(`+values+`)) {
+			adjust.elements[name].value = value
+			adjust.elements[name].dispatchEvent(new Event('input', {bubbles: true}))
+		}`)
+	}
+	set(`{lang: 'ar', position: 'top-left', mobile: 'off', duration: 900, cooldown: 5, delay: 7, recent: 3, 'max-per-page': 8,
+		'max-per-session': 9, dismiss: 'day', template: 'a', 'template-past': 'b', consent: 'wait', storage: 'off', site: 'shop'}`)
+	got := eval[string](t, demo, "snippet.textContent")
+	for _, want := range []string{"lang=\"ar", "position=\"top-left", "mobile=\"off", "duration=\"900", "cooldown=\"5", "delay=\"7", "recent=\"3",
+		"max-per-page=\"8", "max-per-session=\"9", "dismiss=\"day", "template-ar=\"a", "template-past-ar=\"b", "consent=\"wait", "storage=\"off", "site=\"shop"} {
+		if !strings.Contains(got, " data-"+want+"\"") {
+			t.Errorf("got snippet %s, want data-%s in it", got, want)
+		}
+	}
+	eval[chromedp.Void](t, demo, "reset.click()")
+	if got, want := eval[string](t, demo, "snippet.textContent"), `<script async src="`+p.url+`/assets/proof.js"></script>`; got != want {
+		t.Errorf("after starting over: got %s, want %s", got, want)
+	}
+	set(`{template: '{user_name} is in'}`)
+	eval[chromedp.Void](t, demo, "pin.click()")
+	awaitJS(t, demo, "snippet.textContent.includes('integrity')")
+	html := "<!doctype html><title>A page</title>" + witness + eval[string](t, demo, "snippet.textContent")
+	shop := tab(t, servePage(t, html))
+	p.awaitSubscribers(t, 2)
+	p.post(t, "user_name=Ada")
+	awaitJS(t, shop, "says() == 'Ada is in'")
+}
+
 // The demo page posts a test signup with the key from its address, which it takes from the bar; shows the
 // card on itself, on a phone and on a desktop; builds the snippet, pinned or not; says nothing on the console.
 func TestDemoPage(t *testing.T) {
