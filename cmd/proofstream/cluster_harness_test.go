@@ -203,17 +203,19 @@ func (c *natsCluster) leader() (*natsServer, int) {
 // whole waits until every copy of the stream is complete.
 func (c *natsCluster) whole() {
 	c.t.Helper()
+	times := 0 // in a row: the first answers after a start may be of before
 	until(c.t, 2*patience, func() bool {
 		info := c.info()
-		if info.Cluster == nil || info.Cluster.Leader == "" || len(info.Cluster.Replicas) != info.Config.Replicas-1 {
+		if times++; info.Cluster == nil || info.Cluster.Leader == "" || len(info.Cluster.Replicas) != info.Config.Replicas-1 {
+			times = 0
 			return false
 		}
 		for _, r := range info.Cluster.Replicas {
-			if !r.Current || r.Offline {
-				return false
+			if !r.Current || r.Offline || r.Active > 2*time.Second {
+				times = 0
 			}
 		}
-		return true
+		return times > 20
 	}, func() string { return fmt.Sprintf("%+v", c.info().Cluster) })
 }
 

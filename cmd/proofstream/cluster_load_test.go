@@ -88,6 +88,21 @@ func (l *load) awaitMore(n int) {
 	until(l.t, 2*patience, func() bool { return l.posted() >= before+n }, func() string { return fmt.Sprint(l.posted()-before, " posts") })
 }
 
+// awaitArrivals waits until everybody has what was acknowledged up to now, and begins a new phase.
+func (l *load) awaitArrivals() {
+	l.t.Helper()
+	l.phase = time.Now()
+	l.mu.Lock()
+	newest := 0
+	for id := range l.acked {
+		newest = max(newest, sequence(id))
+	}
+	l.mu.Unlock()
+	for _, s := range l.sources {
+		s.await(l.t, "the newest event", func() bool { return sequence(s.lastID) >= newest })
+	}
+}
+
 // tally is what became of a load.
 type tally struct {
 	Acknowledged, Stored, Received, Repeated, Lost, Retried, Refused int

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"proofstream/stream"
@@ -25,6 +26,7 @@ func (l *Log) Follow(ctx context.Context, after uint64) iter.Seq2[stream.Event, 
 				yield(stream.Event{}, err)
 				return
 			}
+			l.opts.Logger.Debug("reading the log anew", "after", f.last, "err", err)
 			pause(ctx, 50*time.Millisecond)
 		}
 	}
@@ -44,6 +46,7 @@ func (e *LostError) Error() string {
 var (
 	errEnough = errors.New("the loop over the events was left")
 	errShort  = errors.New("the log ends before what was read from it")
+	errQuiet  = errors.New("the consumer did not bring what there is")
 	errMissed = errors.New("the consumer sent a message that did not arrive")
 )
 
@@ -68,17 +71,17 @@ func (f *follower) run(ctx context.Context) error {
 		return err
 	}
 	made := make(chan consumed, 1)
-	making, cancel := context.WithTimeout(ctx, readPatience)
+	making, cancel := context.WithTimeout(ctx, 2*f.log.followPatience())
 	defer cancel()
 	go func(first uint64) { made <- f.log.consume(making, first) }(f.last + 1)
-	for {
+	for tick := time.Tick(pageEvery); ; {
 		select {
 		case c := <-made:
 			if c.err != nil {
 				return c.err
 			}
 			return f.take(ctx, c.Consumer)
-		case <-time.After(pageEvery):
+		case <-tick:
 			if err := f.page(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				return err
 			}
@@ -87,8 +90,9 @@ func (f *follower) run(ctx context.Context) error {
 }
 
 const (
-	pageEvery = 200 * time.Millisecond // between two pages while there is no consumer
+	pageEvery = 100 * time.Millisecond // between two pages while there is no consumer
 	pageSize  = 500
+	quietFor  = 500 * time.Millisecond // how long a consumer is believed that brings nothing
 )
 
 // consumed is a consumer on its way.
@@ -111,20 +115,31 @@ func (l *Log) consume(ctx context.Context, first uint64) (c consumed) {
 	return c
 }
 
-// take yields what a consumer brings, until that fails.
+// take yields what a consumer brings, until that fails. In a cluster one that is quiet is not believed:
+// it may have been placed on a server that is gone, and its heartbeats would take seconds to be missed.
+// A page tells whether there is something that it did not bring.
 func (f *follower) take(ctx context.Context, consumer jetstream.Consumer) error {
-	f.delivered = 0
 	messages, err := consumer.Messages(jetstream.PullExpiry(2*time.Second), jetstream.PullHeartbeat(time.Second))
 	if err != nil {
 		return err
 	}
 	defer messages.Stop()
-	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
+	defer context.AfterFunc(ctx, messages.Stop)()
+	wait := jetstream.NextMaxWait(quietFor)
+	if f.log.opts.embedded() {
+		wait = jetstream.NextContext(ctx)
+	}
+	for f.delivered = 0; ; {
+		msg, err := messages.Next(wait)
+		if err == nil {
+			err = f.pass(msg)
+		} else if errors.Is(err, nats.ErrTimeout) {
+			before := f.last
+			if err = f.page(ctx); f.last != before && err == nil {
+				return errQuiet
+			}
 		}
-		if err := f.pass(msg); err != nil {
+		if err != nil {
 			return err
 		}
 	}
