@@ -224,3 +224,44 @@ func TestMemoryIsLetGoAfterABurst(t *testing.T) {
 		t.Errorf("%d frames are in memory, want the window of 64", n)
 	}
 }
+
+// What waits for a reader that is stuck is bounded in bytes, whatever is posted meanwhile; the
+// reader is ended when the log has lost its place too.
+func TestWhatWaitsForAStuckReaderIsBounded(t *testing.T) {
+	const bound = 64 << 10
+	d := newDeck(t, stream.Options{Retain: 50, Retention: time.Hour, Window: 8, Buffer: 4, ArrearsBytes: bound})
+	s, _ := d.join(t, stream.Request{Site: "default"})
+	for range 20 {
+		d.handedOut(t, d.announce(t, "default", 100)[99])
+		if n := d.BytesInMemory("default"); n > bound+stream.MaxFrame {
+			t.Fatalf("%d bytes wait, want at most %d", n, bound)
+		}
+	}
+	var err error
+	for err == nil {
+		_, err = s.Next()
+	}
+	if !errors.Is(err, stream.Overtaken) {
+		t.Errorf("the reader, back far too late, got %v, want Overtaken", err)
+	}
+	s.Close(stream.Gone)
+	if n := d.InMemory("default"); n > 8 {
+		t.Errorf("%d frames are in memory after it left, want the window of 8", n)
+	}
+}
+
+// BenchmarkJoin is a visit with twenty missed events, all in memory.
+func BenchmarkJoin(b *testing.B) {
+	d := newDeck(b, stream.Options{Retain: 1000, Retention: time.Hour})
+	posted := d.announce(b, "default", 100)
+	d.handedOut(b, posted[99])
+	q := stream.Request{Site: "default", Position: posted[79].String()}
+	b.ReportAllocs()
+	for b.Loop() {
+		s, _ := d.join(b, q)
+		if _, err := s.Next(); err != nil {
+			b.Fatal(err)
+		}
+		s.Close(stream.Gone)
+	}
+}

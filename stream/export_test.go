@@ -7,3 +7,11 @@ func (r *Registry) InMemory(name string) int {
 	defer t.mu.Unlock()
 	return len(t.tail)
 }
+
+// BytesInMemory returns how many bytes of frames of a site are in memory.
+func (r *Registry) BytesInMemory(name string) int {
+	t := r.site(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tailBytes
+}
