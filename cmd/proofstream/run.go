@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -222,83 +220,5 @@ func (s *service) welcome(work context.Context, primed <-chan struct{}, listenin
 		return nil
 	case <-work.Done():
 		return work.Err()
-	}
-}
-
-// shutdown ends what visitors and backends hold: new streams are put off, open ones ended a few at
-// a time, posts answered, and the listener closed last.
-func (s *service) shutdown() error {
-	s.logger.Info("stopping", "subscribers", s.registry.Open(), "grace", s.cfg.ShutdownGrace)
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownGrace)
-	defer cancel()
-	s.face.Refuse()
-	err := s.registry.Drain(ctx, s.cfg.ShutdownGrace/2)
-	if err == nil {
-		err = s.http.Shutdown(ctx)
-	}
-	if err == nil {
-		err = s.face.Wait(ctx)
-	}
-	if err != nil { // out of time: what is still open is cut
-		s.logger.Warn("not everything ended within the grace time", "subscribers", s.registry.Open())
-		_ = s.http.Close()
-	}
-	return nil
-}
-
-// ended returns nil for the error with which goroutines end when they are told to.
-func ended(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
-
-// listen opens the address that a variable names, or says what to do when it cannot.
-func listen(variable, addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &takenError{addr, variable}
-	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("not allowed to listen on %s: set %s to a port above 1023, or grant CAP_NET_BIND_SERVICE", addr, variable)
-	case err != nil:
-		return nil, fmt.Errorf("listen on %s %s: %w", variable, addr, err)
-	}
-	return l, nil
-}
-
-// takenError says that an address to listen on is another program's.
-type takenError struct{ addr, variable string }
-
-func (e *takenError) Error() string {
-	return fmt.Sprintf("%s is taken by another program: end that one, or set %s to a free address", e.addr, e.variable)
-}
-
-func (e *takenError) Unwrap() error { return syscall.EADDRINUSE }
-
-// announce tells that the service is up. With a key made up for this run it also gives a line to
-// paste, and the address of a demo page that knows the key: the fragment of an address is never sent.
-func (s *service) announce(w io.Writer, addr net.Addr) {
-	scheme := "http"
-	if s.cfg.secure() {
-		scheme = "https"
-	}
-	base := scheme + "://" + addr.String()
-	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-		base = fmt.Sprintf("%s://localhost:%d", scheme, tcp.Port)
-	}
-	s.logger.Info("serving", "url", base, "max_subscribers", s.cfg.MaxSubscribers, "retain", s.cfg.Retain)
-	if key := s.cfg.GeneratedKey; key != "" {
-		fmt.Fprintf(w, `
-No API key is configured, so this one holds until the service stops: %s
-
-See the card on the demo page:
-  %s/#key=%s
-
-Post a signup:
-  curl -d api_key=%s -d user_name=Ada -d offer_name="Spring Sale" -d img_path= %s/signup
-
-`, key, base, key, key, base)
 	}
 }
