@@ -81,6 +81,13 @@ func (l *load) posted() int {
 	return len(l.acked)
 }
 
+// longestStall returns the longest time between two acknowledgements so far.
+func (l *load) longestStall() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stall
+}
+
 // awaitMore waits until n more posts are acknowledged, and returns how long the first of them took.
 func (l *load) awaitMore(n int) {
 	l.t.Helper()
