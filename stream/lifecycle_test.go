@@ -63,7 +63,6 @@ func comeAndGo(t *testing.T, d *deck, random *rand.Rand) {
 		ender.Go(func() { s.End(stream.Gone) })
 	}
 	if random.IntN(8) == 0 {
-		ender.Go(func() {})
 		time.AfterFunc(time.Millisecond, func() { s.End(stream.Slow) })
 		for err == nil {
 			_, err = s.Next()
