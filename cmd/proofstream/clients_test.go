@@ -23,7 +23,8 @@ import (
 // gate passes requests on to the program, notes with which Last-Event-ID streams are asked for, and cuts all of them
 // when it is shut; until it opens again it refuses.
 type gate struct {
-	url string
+	url      string
+	inFlight sync.WaitGroup // requests that are being passed on, joined under mu while the gate is open
 
 	mu     sync.Mutex
 	shut   bool
@@ -49,11 +50,13 @@ func newGate(t *testing.T, p *program) *gate {
 		shut, ctx := g.shut, g.ctx
 		if !shut {
 			g.lastID = append(g.lastID, r.Header.Get("Last-Event-ID"))
+			g.inFlight.Add(1)
 		}
 		g.mu.Unlock()
 		if shut {
 			panic(http.ErrAbortHandler) // the connection ends without an answer, as with a network that is gone
 		}
+		defer g.inFlight.Done()
 		proxy.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	return g
@@ -66,11 +69,13 @@ func (g *gate) open() {
 	g.ctx, g.cut = context.WithCancel(context.Background())
 }
 
+// close returns when nothing more can come through: what is posted then, no client hears.
 func (g *gate) close() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.shut = true
 	g.cut()
+	g.mu.Unlock()
+	g.inFlight.Wait()
 }
 
 func (g *gate) asked() []string {
