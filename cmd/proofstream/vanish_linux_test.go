@@ -19,15 +19,17 @@ func TestVanishedSubscriberIsFreed(t *testing.T) {
 	t.Parallel()
 	need(t, "ip")
 	space := fmt.Sprintf("proof%d", os.Getpid())
-	here, there := "10.213.77.1", "10.213.77.2"
+	n := os.Getpid() % (1 << 15) // two runs on one machine keep apart; RFC 2544 section C.2.2 sets these addresses aside
+	subnet := fmt.Sprintf("198.%d.%d.", 18+n>>14, n>>6&255)
+	here, there := subnet+fmt.Sprint(n&63*4+1), subnet+fmt.Sprint(n&63*4+2)
 	if out, err := exec.Command("ip", "netns", "add", space).CombinedOutput(); err != nil {
 		t.Skipf("no network namespace may be made here, run as root: %s", out)
 	}
 	t.Cleanup(func() { ip(t, "netns del "+space) }) // takes the pair of links with it
 	ip(t, "link add "+space+"a type veth peer name "+space+"b netns "+space)
-	ip(t, "addr add "+here+"/24 dev "+space+"a")
+	ip(t, "addr add "+here+"/30 dev "+space+"a")
 	ip(t, "link set "+space+"a up")
-	ip(t, "-n "+space+" addr add "+there+"/24 dev "+space+"b")
+	ip(t, "-n "+space+" addr add "+there+"/30 dev "+space+"b")
 	ip(t, "-n "+space+" link set "+space+"b up")
 
 	metrics := freeAddress(t)
@@ -64,33 +66,33 @@ func ip(t *testing.T, args string) {
 	}
 }
 
-// dialIn connects from within a network namespace.
-func dialIn(t *testing.T, space, addr string) net.Conn {
+// dialIn connects from within a network namespace. Its thread comes home before it is used for anything else; were it
+// to end instead, the kernel would end the programs that were started from it (see dieWithUs).
+func dialIn(t *testing.T, space, addr string) (conn net.Conn) {
 	t.Helper()
-	type dialed struct {
-		conn net.Conn
-		err  error
+	home, there := openFile(t, "/proc/thread-self/ns/net"), openFile(t, "/var/run/netns/"+space)
+	runtime.LockOSThread()
+	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+		t.Fatal(err)
 	}
-	result := make(chan dialed)
-	go func() {
-		runtime.LockOSThread() // and never unlock: the thread, now elsewhere, ends with this goroutine
-		f, err := os.Open("/var/run/netns/" + space)
-		if err != nil {
-			result <- dialed{nil, err}
-			return
-		}
-		defer f.Close()
-		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
-			result <- dialed{nil, err}
-			return
-		}
-		conn, err := net.DialTimeout("tcp", addr, patience)
-		result <- dialed{conn, err}
-	}()
-	d := <-result
-	if d.err != nil {
-		t.Fatal(d.err)
+	conn, err := net.DialTimeout("tcp", addr, patience)
+	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
+		t.Fatal(err) // and the thread stays locked
 	}
-	t.Cleanup(func() { d.conn.Close() })
-	return d.conn
+	runtime.UnlockOSThread()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func openFile(t *testing.T, path string) *os.File {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
 }
