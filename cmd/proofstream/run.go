@@ -149,6 +149,7 @@ func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr
 	g, work := errgroup.WithContext(work)
 	primed, listening := make(chan struct{}), make(chan net.Addr, 1)
 	g.Go(func() error { return s.follow(work, g, func() { close(primed) }) })
+	g.Go(func() error { return paceGarbage(work) })
 	g.Go(func() error { return s.face.Run(work) })
 	g.Go(func() error { return s.registry.Beat(work, s.cfg.Heartbeat) })
 	g.Go(func() error { return ops.serve(work, s.face.Ops()) })
