@@ -35,6 +35,9 @@ func (s *Server) withCORS(next http.Handler) http.Handler {
 // mayRead tells whether a page may read the answer to a request. A preflight carries no key, so
 // for posts the origins of all sites together count.
 func (s *Server) mayRead(r *http.Request, origin string) bool {
+	if origin == "" { // no page of another origin asks
+		return false
+	}
 	if r.URL.Path == "/signup" || strings.HasPrefix(r.URL.Path, "/signup/") {
 		for _, site := range s.sites {
 			if allowed(r, site, origin) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -102,7 +101,8 @@ func (f *face) serve(t *testing.T, registry *stream.Registry) {
 	running.Go(func() { registry.Run(ctx, func() { close(primed) }) })
 	running.Go(func() { f.Run(ctx) })
 	<-primed
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	sockets := ListenConfig()
+	l, err := sockets.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

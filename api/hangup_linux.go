@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"sync"
 	"time"
@@ -13,11 +12,6 @@ import (
 
 	"proofstream/stream"
 )
-
-// vanishedAfter is how long sent bytes may stay unacknowledged before the kernel gives a
-// connection up (TCP_USER_TIMEOUT): with a heartbeat on the way every 15 s, a subscriber whose
-// network is gone is freed within a minute.
-const vanishedAfter = 30 * time.Second
 
 // hangups notices, for all connections taken over, that the other side has closed: one epoll set
 // for all instead of a reading goroutine for each.
@@ -122,15 +116,4 @@ func (h *hangups) hungUp(ev unix.EpollEvent) {
 	}
 	h.mu.Unlock()
 	t.hungUp(why)
-}
-
-// setUserTimeout makes the kernel give a vanished subscriber up.
-func setUserTimeout(tcp *net.TCPConn) {
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishedAfter.Milliseconds()))
-	})
 }

@@ -2,10 +2,7 @@
 
 package api
 
-import (
-	"context"
-	"net"
-)
+import "context"
 
 // hangups notices that the other side of a connection taken over has closed: by a reading
 // goroutine for each, where there is no epoll.
@@ -33,6 +30,3 @@ func (h *hangups) run(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
-
-// setUserTimeout does nothing: the write deadline and keep-alive probes must do here.
-func setUserTimeout(*net.TCPConn) {}

@@ -118,7 +118,13 @@ func serve(t *testing.T, change ...func(*setup)) *face {
 
 func (f *face) listen(o setup, secure bool) *httptest.Server {
 	s := httptest.NewUnstartedServer(nil)
-	s.Listener = o.listener(s.Listener)
+	s.Listener.Close()
+	sockets := api.ListenConfig()
+	l, err := sockets.Listen(f.t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	s.Listener = o.listener(l)
 	config := f.server.HTTP()
 	config.Handler = o.wrap(config.Handler)
 	s.Config = config

@@ -1,13 +1,13 @@
 package api
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,27 +46,32 @@ func (s *Server) takeOver(c echo.Context, opening []byte) *taken {
 	}
 	c.Response().Committed = true
 	if tcp := tcpOf(conn); tcp != nil {
-		_ = tcp.SetWriteBuffer(sendBuffer) // a kernel that will not is no reason to refuse
-		setUserTimeout(tcp)
+		prepare(tcp)
 	}
 	t := &taken{conn: conn, chunked: r.ProtoAtLeast(1, 1)}
 	t.head = t.appendFrames(t.responseHead(c.Response().Header()), opening)
 	return t
 }
 
-// responseHead writes out status line and headers.
+// oneLine keeps a header's value from ending its line.
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
+
+// responseHead writes out status line and headers, in any order: sorting them, as http.Header's
+// Write does, would cost more than all the rest.
 func (t *taken) responseHead(h http.Header) []byte {
-	var b bytes.Buffer
-	b.Grow(1 << 10)
+	b := make([]byte, 0, 1<<10)
 	if t.chunked {
-		b.WriteString("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n")
+		b = append(b, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"...)
 	} else {
-		b.WriteString("HTTP/1.0 200 OK\r\nConnection: close\r\n")
+		b = append(b, "HTTP/1.0 200 OK\r\nConnection: close\r\n"...)
 	}
-	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	_ = h.Write(&b) // a bytes.Buffer takes everything
-	b.WriteString("\r\n")
-	return b.Bytes()
+	b = time.Now().UTC().AppendFormat(append(b, "Date: "...), http.TimeFormat)
+	for name, values := range h {
+		for _, value := range values {
+			b = append(append(append(append(b, "\r\n"...), name...), ": "...), oneLine.Replace(value)...)
+		}
+	}
+	return append(b, "\r\n\r\n"...)
 }
 
 // live is the goroutine of a stream. It, and what it calls until the kernel has the bytes, keeps

@@ -1,17 +1,21 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"syscall"
+
+	"proofstream/api"
 )
 
 // listen opens the address that a variable names, or says what to do when it cannot.
 func listen(variable, addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	config := api.ListenConfig()
+	l, err := config.Listen(context.Background(), "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, &takenError{addr, variable}
