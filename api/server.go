@@ -150,7 +150,22 @@ func (s *Server) routes(files *assetFiles) http.Handler {
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	makeRoom()
+	s.handler.ServeHTTP(w, r)
+}
+
+// makeRoom grows the stack to what a request needs. Here few frames have to be moved; left to itself,
+// the runtime moves them where they are deepest, which costs a new connection a tenth of its time.
+//
+//go:noinline
+func makeRoom() {
+	var room [5 << 10]byte
+	takeRoom(&room)
+}
+
+//go:noinline
+func takeRoom(*[5 << 10]byte) {}
 
 // HTTP returns a net/http server around s with the time limits that streams can live with: none
 // on writing as a whole, for each write of a stream has its own.

@@ -14,9 +14,10 @@ import (
 // once would have it look at all of them again and again. So while much is allocated, garbage may grow
 // to what a short time brings, within bounds; when the rush is over, what it left is given back.
 const (
-	leastGarbage = 50 // percent of what is in use
-	mostGarbage  = 48 << 20
+	leastGarbage = 50       // percent of what is in use
 	rush         = 32 << 20 // bytes a second
+	rushGarbage  = 300 * time.Millisecond
+	mostGarbage  = 64 << 20 // bytes
 	garbageLook  = 100 * time.Millisecond
 	calmLooks    = 10 // without a rush, until it is over
 )
@@ -77,7 +78,8 @@ func (p garbagePace) after(allocated, inUse uint64) garbagePace {
 		return p
 	}
 	p.looks = calmLooks
-	want := max(leastGarbage, int(100*min(allocated, mostGarbage)/max(inUse, 1<<20)))
+	garbage := min(allocated*uint64(rushGarbage/garbageLook), mostGarbage)
+	want := max(leastGarbage, int(100*garbage/max(inUse, 1<<20)))
 	if want > p.percent*4/3 || want < p.percent*3/4 {
 		p.percent = want
 	}
