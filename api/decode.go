@@ -95,12 +95,8 @@ func isUTF8(charset string) bool {
 
 // readBody returns the whole body, or 413 as soon as it is known to be too long.
 func readBody(r *http.Request) ([]byte, error) {
-	tooLarge := &Problem{
-		Status: http.StatusRequestEntityTooLarge,
-		Detail: fmt.Sprintf("Send at most %d bytes: a signup is a few short texts", maxBody),
-	}
 	if r.ContentLength > maxBody {
-		return nil, tooLarge
+		return nil, tooLarge()
 	}
 	if r.Body == nil {
 		return nil, nil
@@ -109,13 +105,20 @@ func readBody(r *http.Request) ([]byte, error) {
 	var limit *http.MaxBytesError
 	switch {
 	case len(body) > maxBody, errors.As(err, &limit):
-		return nil, tooLarge
+		return nil, tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &Problem{Status: http.StatusRequestTimeout, Detail: "The body did not arrive in time: send it again"}
 	case err != nil:
 		return nil, malformed("The body ended early: send it again, whole")
 	}
 	return body, nil
+}
+
+func tooLarge() *Problem {
+	return &Problem{
+		Status: http.StatusRequestEntityTooLarge,
+		Detail: fmt.Sprintf("Send at most %d bytes: a signup is a few short texts", maxBody),
+	}
 }
 
 func malformed(format string, args ...any) *Problem {

@@ -23,8 +23,8 @@ func (in *reading) json(body []byte) error {
 	if !utf8.Valid(body) {
 		return malformed("The body is not valid UTF-8: encode it so")
 	}
-	if err := json.Unmarshal(body, new(json.RawMessage)); err != nil {
-		return syntaxProblem(err)
+	if !json.Valid(body) {
+		return syntaxProblem(json.Unmarshal(body, new(json.RawMessage)))
 	}
 	w := walker{text: strings.TrimSpace(string(body))}
 	if w.text[0] != '{' {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -42,11 +43,12 @@ func (s *Server) judged(handle func(echo.Context, *verdict) error) echo.HandlerF
 		v := verdict{site: noSite, outcome: "error"} // which remains when the handler panics
 		defer func() {
 			s.metrics.signups.WithLabelValues(v.site, v.outcome).Inc()
-			attrs := []any{"site", v.site, "outcome", v.outcome}
+			attrs := append(make([]slog.Attr, 0, 5), slog.String("site", v.site), slog.String("outcome", v.outcome))
 			if v.id != (stream.ID{}) {
-				attrs = append(attrs, "id", v.id.String())
+				attrs = append(attrs, slog.String("id", v.id.String()))
 			}
-			s.o.Logger.Info("signup", append(attrs, "duration", time.Since(begun), "request", requestID(c))...)
+			s.o.Logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "signup",
+				append(attrs, slog.Duration("duration", time.Since(begun)), slog.String("request", requestID(c)))...)
 		}()
 		var told verdict
 		err := handle(c, &told)

@@ -34,7 +34,10 @@ func tidy(posted string) (text, broken string) {
 			return "", what
 		}
 	}
-	return strings.TrimSpace(lineEnds.Replace(posted)), ""
+	if strings.ContainsAny(posted, "\r\n\t") { // hardly ever, and replacing costs a copy
+		posted = lineEnds.Replace(posted)
+	}
+	return strings.TrimSpace(posted), ""
 }
 
 var lineEnds = strings.NewReplacer("\r\n", " ", "\r", " ", "\n", " ", "\t", " ")
