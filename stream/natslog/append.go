@@ -71,6 +71,9 @@ func (l *Log) publishOnce(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck
 	defer cancel()
 	defer context.AfterFunc(good, cancel)()
 	ack, err := l.js.PublishMsg(try, msg, jetstream.WithRetryAttempts(0))
+	if err == nil {
+		err = l.syncName()
+	}
 	switch {
 	case err == nil:
 		return ack, nil

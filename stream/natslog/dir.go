@@ -51,6 +51,18 @@ func writeSynced(path string, data []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
+// syncFile puts a file's content on disk. One that does not exist has none.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
 // replace puts data at path, so that a crash leaves either the old content or the new.
 func replace(path string, data []byte) error {
 	if err := writeSynced(path+".tmp", data); err != nil {

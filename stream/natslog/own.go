@@ -3,7 +3,6 @@ package natslog
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"path/filepath"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -88,23 +87,13 @@ func (l *Log) openOwn(ctx context.Context) error {
 	if err := l.update(ctx, cfg, chain.Open(newEpoch(), state.LastSeq, keepEpochs)); err != nil {
 		return err
 	}
-	if err := l.syncDirs(); err != nil {
+	if err := l.syncPath(); err != nil {
+		return err
+	}
+	if err := l.syncReplaced(); err != nil {
 		return err
 	}
 	return l.note(ctx, 0, true)
-}
-
-// syncDirs puts on disk that the directories of the log exist, which the server leaves to chance.
-func (l *Log) syncDirs() error {
-	top := filepath.Dir(filepath.Clean(l.opts.Dir))
-	for dir := l.files(); ; dir = filepath.Dir(dir) {
-		if err := syncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-		if dir == top || dir == filepath.Dir(dir) {
-			return nil
-		}
-	}
 }
 
 // recover returns the stream as the server brought it back. Its description can be lost alone (the

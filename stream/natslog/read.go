@@ -185,6 +185,12 @@ func (l *Log) Erase(ctx context.Context, seq uint64) error {
 	if err == nil {
 		err = s.SecureDeleteMsg(ctx, seq)
 	}
+	if err == nil && l.opts.embedded() {
+		if err = l.syncReplaced(); err != nil {
+			l.state.worsen(err)
+			return fmt.Errorf("erase event %d: %w", seq, unavailable(err))
+		}
+	}
 	if err == nil {
 		return nil
 	}
