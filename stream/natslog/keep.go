@@ -61,7 +61,10 @@ func (l *Log) repair(ctx context.Context) error {
 		return err
 	}
 	l.node.stop()
-	err := l.node.start()
+	err := l.settle(true)
+	if err == nil {
+		err = l.node.start()
+	}
 	if err == nil {
 		err = l.reconnected(ctx)
 	}

@@ -98,8 +98,14 @@ func (l *Log) startNode() (err error) {
 	if l.lock, err = lock(l.opts.Dir); err != nil {
 		return err
 	}
-	if err = l.inspect(); err != nil {
+	sealed, err := l.inspect()
+	if err != nil {
 		return err
+	}
+	if !sealed {
+		if err := l.settle(true); err != nil {
+			return err
+		}
 	}
 	l.node = &node{opts: l.opts, bridge: &bridge{logger: l.opts.Logger, broken: l.state.worsen}}
 	return l.node.start()

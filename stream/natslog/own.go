@@ -40,6 +40,9 @@ func (r *record) same(other record) bool {
 
 // seal records the sums of the files of a server that was stopped in good order.
 func (l *Log) seal() error {
+	if err := l.settle(false); err != nil {
+		return err
+	}
 	files, err := sums(l.files())
 	if err != nil {
 		return err
@@ -49,17 +52,18 @@ func (l *Log) seal() error {
 }
 
 // inspect compares the files with their sums, before the server touches them. Sums that were right
-// are struck from the record: they will not be for long.
-func (l *Log) inspect() (err error) {
+// are struck from the record: they will not be for long. It returns whether the files were left in good
+// order.
+func (l *Log) inspect() (sealed bool, err error) {
 	r := readRecord(l.opts.Dir)
 	if r == nil || r.Files == nil {
-		return nil
+		return false, nil
 	}
 	if l.wrong, err = r.compareFiles(l.files()); err != nil || len(l.wrong) > 0 {
-		return err
+		return false, err
 	}
 	r.Files = nil
-	return r.write(l.opts.Dir, true)
+	return true, r.write(l.opts.Dir, true)
 }
 
 // files is where the embedded server keeps the events.

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // What is here puts on disk what the server leaves to chance: that directories and files exist under
-// their names, and the description of a stream that is not synced always.
+// their names, the description of a stream that is not synced always, and what an orderly end, a kill or
+// a failed fsync leaves in memory alone.
 
 // syncPath puts on disk that the directories of the log exist, and what describes its stream.
 func (l *Log) syncPath() error {
@@ -107,4 +109,52 @@ func (l *Log) syncNewName() error {
 func blockIndex(name string) (index int, ok bool) {
 	n, err := fmt.Sscanf(name, "%d.blk", &index)
 	return index, n == 1 && err == nil && name == fmt.Sprintf("%d.blk", index)
+}
+
+// settle has what the files of a stopped server hold put on disk. A killed process, or one that ended in
+// good order without syncing, left some of it in memory alone, from where it would be read as if it were safe.
+// After a failed fsync that is not enough: the kernel takes what it could not write for written, and only writing
+// it again helps. What reads as damaged is the server's to find.
+func (l *Log) settle(again bool) error {
+	paths, err := l.recent()
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		sync := syncFile
+		if again {
+			sync = writeAgain
+		}
+		if err := sync(path); err != nil {
+			return fmt.Errorf("put %s on disk: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// recent returns the files that may not be on disk: the server syncs each within Options.Fsync, and stops when
+// it cannot.
+func (l *Log) recent() (paths []string, err error) {
+	names, err := os.ReadDir(l.files())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	changed := map[string]time.Time{}
+	var newest time.Time
+	for _, n := range names {
+		info, err := n.Info()
+		if _, ok := blockIndex(n.Name()); !ok || err != nil {
+			continue
+		}
+		at := info.ModTime()
+		if changed[n.Name()] = at; at.After(newest) {
+			newest = at
+		}
+	}
+	for name, at := range changed {
+		if newest.Sub(at) <= 2*l.opts.Fsync+time.Minute {
+			paths = append(paths, filepath.Join(l.files(), name))
+		}
+	}
+	return paths, err
 }
