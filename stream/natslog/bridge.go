@@ -36,7 +36,7 @@ func (b *bridge) say(level slog.Level, format string, v []any) {
 	b.mu.Lock()
 	b.trouble = text
 	b.mu.Unlock()
-	if level == slog.LevelError && strings.Contains(text, "JetStream") {
+	if level == slog.LevelError && (strings.Contains(text, "JetStream") || strings.Contains(text, "write error")) {
 		b.broken(fmt.Errorf("embedded server: %s", text))
 	}
 }
