@@ -31,8 +31,9 @@ type Log struct {
 	noted record     // the record as last written
 	wrong []string   // what is wrong with the files, found before the server touched them
 
-	tip    atomic.Pointer[block] // the newest file, on disk under its name
-	naming sync.Mutex            // held while a new tip is put there
+	tip     atomic.Pointer[block] // the newest file, on disk under its name
+	naming  sync.Mutex            // held while a new tip is put there
+	erasing atomic.Bool           // the tip may be replaced
 
 	mu     sync.Mutex // guards damage
 	damage []string

@@ -97,6 +97,7 @@ func (l *Log) openOwn(ctx context.Context) error {
 	if err := l.syncReplaced(); err != nil {
 		return err
 	}
+	l.erasing.Store(false)
 	return l.note(ctx, 0, true)
 }
 

@@ -178,19 +178,37 @@ func (l *Log) Erase(ctx context.Context, seq uint64) error {
 	defer cancel()
 	s, err := l.js.Stream(ctx, l.opts.Stream)
 	if err == nil && l.opts.embedded() {
-		l.keep.Lock()
-		defer l.keep.Unlock()
-		err = l.note(ctx, 1, true)
+		return l.eraseOwn(ctx, s, seq)
 	}
 	if err == nil {
 		err = s.SecureDeleteMsg(ctx, seq)
 	}
-	if err == nil && l.opts.embedded() {
-		if err = l.syncReplaced(); err != nil {
+	return l.erased(ctx, seq, err)
+}
+
+// eraseOwn is Erase in the embedded server, which puts another file in the place of the one with the event. Should it
+// not say whether it has, appends go on as if it were about to: see syncName.
+func (l *Log) eraseOwn(ctx context.Context, s jetstream.Stream, seq uint64) error {
+	l.keep.Lock()
+	defer l.keep.Unlock()
+	err := l.note(ctx, 1, true)
+	if err == nil {
+		l.erasing.Store(true)
+		err = s.SecureDeleteMsg(ctx, seq)
+	}
+	var answered *jetstream.APIError
+	if err == nil || errors.As(err, &answered) {
+		if err := l.syncReplaced(); err != nil {
 			l.state.worsen(err)
 			return fmt.Errorf("erase event %d: %w", seq, unavailable(err))
 		}
+		l.erasing.Store(false)
 	}
+	return l.erased(ctx, seq, err)
+}
+
+// erased judges the error of an erasure.
+func (l *Log) erased(ctx context.Context, seq uint64, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -41,7 +40,7 @@ func (l *Log) syncPath() error {
 // block is a file of events that is on disk under its name.
 type block struct {
 	index int
-	info  os.FileInfo
+	next  string // where the next one will be
 }
 
 func (l *Log) blockPath(index int) string {
@@ -50,7 +49,7 @@ func (l *Log) blockPath(index int) string {
 
 // syncName makes sure that the file with the newest events is on disk under its name: they would be lost
 // with it. The server begins a new file now and then, under the next number, and replaces one to erase
-// an event. When neither happened this costs two looks at what is in memory.
+// an event. When neither happened this costs a look for a name that is not there.
 func (l *Log) syncName() error {
 	if l.named() {
 		return nil
@@ -63,7 +62,7 @@ func (l *Log) syncName() error {
 	return l.syncNewName()
 }
 
-// syncReplaced does that after an erasure: an inode used again could look like the one before.
+// syncReplaced does that in any case.
 func (l *Log) syncReplaced() error {
 	l.naming.Lock()
 	defer l.naming.Unlock()
@@ -73,14 +72,11 @@ func (l *Log) syncReplaced() error {
 // named says whether the newest file is still the one that is on disk under its name.
 func (l *Log) named() bool {
 	b := l.tip.Load()
-	if b == nil || runtime.GOOS == "windows" {
-		return b != nil // see syncDir
-	}
-	if _, err := os.Lstat(l.blockPath(b.index + 1)); !errors.Is(err, fs.ErrNotExist) {
+	if b == nil || l.erasing.Load() {
 		return false
 	}
-	now, err := os.Lstat(l.blockPath(b.index))
-	return err == nil && os.SameFile(b.info, now)
+	_, err := os.Lstat(b.next)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // syncNewName looks for the newest file first, so that one that comes meanwhile is noticed afterwards.
@@ -96,13 +92,29 @@ func (l *Log) syncNewName() error {
 			b.index = i
 		}
 	}
-	if b.info, err = os.Lstat(l.blockPath(b.index)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	b.next = l.blockPath(b.index + 1)
+	if err := l.syncBefore(b.index); err != nil {
 		return err
 	}
 	if err := syncDir(l.files()); err != nil {
 		return err
 	}
 	l.tip.Store(b)
+	return nil
+}
+
+// syncBefore puts the files before the newest on disk. The server does so too, but with a duration only in its
+// time: a power cut could take the end of the one, and not the beginning of the other.
+func (l *Log) syncBefore(index int) error {
+	was := l.tip.Load()
+	if was == nil {
+		return nil // see settle
+	}
+	for i := was.index; i < index; i++ {
+		if err := syncFile(l.blockPath(i)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -139,16 +151,21 @@ func (l *Log) recent() (paths []string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
 	changed := map[string]time.Time{}
 	var newest time.Time
 	for _, n := range names {
-		info, err := n.Info()
-		if _, ok := blockIndex(n.Name()); !ok || err != nil {
+		if _, ok := blockIndex(n.Name()); !ok {
 			continue
 		}
-		at := info.ModTime()
-		if changed[n.Name()] = at; at.After(newest) {
-			newest = at
+		info, err := n.Info()
+		if err != nil {
+			return nil, err
+		}
+		if changed[n.Name()] = info.ModTime(); info.ModTime().After(newest) {
+			newest = info.ModTime()
 		}
 	}
 	for name, at := range changed {
@@ -156,5 +173,5 @@ func (l *Log) recent() (paths []string, err error) {
 			paths = append(paths, filepath.Join(l.files(), name))
 		}
 	}
-	return paths, err
+	return paths, nil
 }
