@@ -86,9 +86,9 @@ type source struct {
 	events []event
 	lastID string
 	retry  time.Duration
-	conns  int   // begun with status 200
-	ends   []end // of connections
-	beats  int   // comments seen
+	conns  int         // begun with status 200
+	ends   []end       // of connections
+	beats  []time.Time // when comments came
 	more   chan struct{}
 	head   http.Header // of the newest connection
 }
@@ -198,7 +198,7 @@ func (s *source) connect(ctx context.Context) {
 			return
 		}
 		if line == ":\n" {
-			s.change(func() { s.beats++ })
+			s.change(func() { s.beats = append(s.beats, time.Now()) })
 			continue
 		}
 		if got, ok := p.line(strings.TrimSuffix(line, "\n")); ok {

@@ -150,12 +150,12 @@ func TestIdleStreamHearsAHeartbeatEvery15Seconds(t *testing.T) {
 	s := p.listen(t, "")
 	s.ready(t)
 	began := time.Now()
-	s.await(t, "a heartbeat", func() bool { return s.beats == 1 })
+	s.await(t, "a heartbeat", func() bool { return len(s.beats) == 1 })
 	if took := time.Since(began); took > 17*time.Second {
 		t.Errorf("the first heartbeat came after %v", took)
 	}
 	began = time.Now()
-	s.await(t, "a second heartbeat", func() bool { return s.beats == 2 })
+	s.await(t, "a second heartbeat", func() bool { return len(s.beats) == 2 })
 	if took := time.Since(began); took < 13*time.Second || took > 17*time.Second {
 		t.Errorf("the second heartbeat came after %v", took)
 	}

@@ -46,11 +46,16 @@ func TestReadmeHasTheProxyRecipes(t *testing.T) {
 }
 
 func TestNginxRecipe(t *testing.T) {
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
+	if _, err := exec.LookPath("nginx"); err != nil {
 		t.Skip("there is no nginx here")
 	}
 	p, a, address := proxied(t)
+	throughProxy(t, p, a, address, nginxByRecipe(t, p, a, address))
+}
+
+// nginxByRecipe is an nginx as the README sets it up, not started yet.
+func nginxByRecipe(t *testing.T, p *program, a authority, address string) *exec.Cmd {
+	t.Helper()
 	dir := t.TempDir()
 	cert, key := a.write(t, dir)
 	config := filepath.Join(dir, "nginx.conf")
@@ -63,7 +68,7 @@ func TestNginxRecipe(t *testing.T) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	throughProxy(t, p, a, address, exec.Command(nginx, "-p", dir, "-c", config, "-g", "daemon off; user root;"))
+	return exec.Command("nginx", "-p", dir, "-c", config, "-g", "daemon off; user root;")
 }
 
 func TestCaddyRecipe(t *testing.T) {
@@ -100,6 +105,14 @@ func proxied(t *testing.T) (*program, authority, string) {
 // throughProxy starts a proxy and looks through it at the service.
 func throughProxy(t *testing.T, p *program, a authority, address string, proxy *exec.Cmd) {
 	t.Helper()
+	front, visitor := behind(t, a, address, proxy)
+	streamsPassAtOnce(t, p, front, visitor)
+	visitorsAreToldApart(t, front, visitor)
+}
+
+// behind starts a proxy, and returns the service as it is seen through it, with a visitor, once it answers.
+func behind(t *testing.T, a authority, address string, proxy *exec.Cmd) (front *program, visitor *http.Client) {
+	t.Helper()
 	said := newJournal()
 	proxy.Stderr, proxy.Stdout = said, said
 	dieWithUs(proxy)
@@ -113,22 +126,20 @@ func throughProxy(t *testing.T, p *program, a authority, address string, proxy *
 			t.Logf("the proxy said:\n%s", said)
 		}
 	})
-	front := &program{t: t, url: "https://proof.example.com:" + address[strings.LastIndex(address, ":")+1:], key: testKey}
-	visitor := visitorThrough(t, a, address)
+	front = &program{t: t, url: "https://proof.example.com:" + address[strings.LastIndex(address, ":")+1:], key: testKey}
+	visitor = visitorThrough(t, a, address)
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		resp, err := visitor.Get(front.url + "/ready")
 		if err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == 200 {
-				break
+				return front, visitor
 			}
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the proxy does not serve: %v\n%s", err, said)
 		}
 	}
-	streamsPassAtOnce(t, p, front, visitor)
-	visitorsAreToldApart(t, front, visitor)
 }
 
 // visitorThrough is a browser at 127.0.0.9, which the service does not trust, that finds
