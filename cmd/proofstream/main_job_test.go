@@ -17,10 +17,9 @@ import (
 // it prints pasted into a shell.
 func TestNothingConfigured(t *testing.T) {
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "proofstream")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	binary, err := shippedBinary()
+	if err != nil {
+		t.Fatal(err)
 	}
 	said := newJournal()
 	cmd := exec.Command(binary)
