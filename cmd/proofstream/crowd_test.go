@@ -31,6 +31,7 @@ type crowd struct {
 	all   []*member
 	total atomic.Int64 // signups that arrived
 	left  atomic.Int64 // members whose stream has not ended
+	timed atomic.Bool  // members note when signups come
 	done  sync.WaitGroup
 }
 
@@ -41,6 +42,7 @@ type member struct {
 	pause  atomic.Int64 // nanoseconds after each batch that it reads
 	mu     sync.Mutex
 	ids    []string
+	came   []time.Time // of signups, while the crowd is timed
 	kinds  map[string]int
 	retry  int
 	open   bool // a frame is begun and not ended
@@ -125,6 +127,9 @@ func (m *member) read(opened chan<- error) {
 			m.kinds[e.kind]++
 			if e.kind == "signup" {
 				m.ids = append(m.ids, e.id)
+				if m.crowd.timed.Load() {
+					m.came = append(m.came, e.at)
+				}
 				m.crowd.total.Add(1)
 			}
 			m.retry = int(p.retry.Milliseconds())
