@@ -68,12 +68,15 @@ func TestChaos(t *testing.T) {
 	if len(log)-1 != len(acknowledged) { // every key was retried until it was acknowledged
 		t.Errorf("%d keys were acknowledged, and %d signups are in the log", len(acknowledged), len(log)-1)
 	}
-	t.Logf("published %d, received %d by %d subscribers, repeated %d, lost %d, gaps told %d",
-		len(log), got.received, len(sources), got.repeated, got.lost, got.gaps)
+	t.Logf("published %d, received %d by %d subscribers, repeated %d, lost %d, gaps told %d; %d continuations told complete, %d not kept",
+		len(log), got.received, len(sources), got.repeated, got.lost, got.gaps, got.complete, got.broken)
 	t.Logf("%d kills, %d stops, %d connections cut, %d reset, %d refused, %d throttled, %d streams begun, %d posts retried",
 		kills, terms, network.cuts.Load(), network.resets.Load(), network.refusals.Load(), network.throttled.Load(), got.begun, posts.retries.Load())
 	if got.lost > 0 || got.repeated > 0 || got.gaps > 0 {
 		t.Error("lost, repeated and gaps told must be 0: the retention kept everything")
+	}
+	if got.broken > 0 || got.complete == 0 {
+		t.Error("who is told complete must get everything after its position")
 	}
 	if got.begun < 3*len(sources) || kills == 0 || network.cuts.Load()+network.resets.Load() == 0 {
 		t.Error("this was not chaos")
@@ -89,7 +92,7 @@ func (p *program) awaitSignup(t testing.TB, from, last string) []event {
 }
 
 // counts is what an audit of subscribers finds.
-type counts struct{ received, repeated, lost, gaps, begun int }
+type counts struct{ received, repeated, lost, gaps, begun, complete, broken int }
 
 // audit waits until each source has the last signup, and holds what it received against the log.
 func audit(t testing.TB, sources []*source, log []string, last string) (sum counts) {
@@ -110,6 +113,8 @@ func audit(t testing.TB, sources []*source, log []string, last string) (sum coun
 				}
 			}
 		}
+		complete, broken := continuations(t, events, log)
+		sum.complete, sum.broken = sum.complete+complete, sum.broken+broken
 		// What comes before the first position is none of its business.
 		from := slices.IndexFunc(log, func(id string) bool { return sequence(id) > sequence(ofKind(events, "ready")[0].id) })
 		want := map[string]bool{}
@@ -135,6 +140,36 @@ func audit(t testing.TB, sources []*source, log []string, last string) (sum coun
 		}
 	}
 	return sum
+}
+
+// continuations looks at each connection that was told "complete": it must go on from the last id that its subscriber had,
+// and bring the log from there event by event, as far as it came. It returns how many there were, and how many did not.
+func continuations(t testing.TB, events []event, log []string) (complete, broken int) {
+	t.Helper()
+	next, last := -1, "" // place in the log of what must come next; -1 where nothing was said
+	for _, e := range events {
+		switch {
+		case e.kind == "ready" && strings.Contains(e.data, `"replay":"complete"`):
+			complete++
+			if e.id != last {
+				broken++
+				t.Logf("connection %d goes on from %s, its subscriber was at %s", e.conn, e.id, last)
+			}
+			next, _ = slices.BinarySearchFunc(log, sequence(e.id)+1, func(id string, seq int) int { return sequence(id) - seq })
+		case e.kind == "ready":
+			next = -1
+		case e.kind == "signup" && next >= 0:
+			if next >= len(log) || e.id != log[next] {
+				broken++
+				t.Logf("connection %d was told complete, and %s is not what follows", e.conn, e.id)
+				next = -1
+				break
+			}
+			next++
+		}
+		last = e.id
+	}
+	return complete, broken
 }
 
 // backends post, each signup with a key of its own, and retry until they know.

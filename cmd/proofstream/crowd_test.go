@@ -5,26 +5,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
-
-// long is set where soaks may take minutes, PROOF_TEST_LONG=1.
-var long = os.Getenv("PROOF_TEST_LONG") != ""
-
-// scaled returns the number for the ordinary suite, or the full one in a soak.
-func scaled(ordinary, full int) int {
-	if long {
-		return full
-	}
-	return ordinary
-}
 
 // crowd is many subscribers of one site that do not reconnect.
 type crowd struct {
@@ -44,6 +31,7 @@ type member struct {
 	ids    []string
 	came   []time.Time // of signups, while the crowd is timed
 	kinds  map[string]int
+	ready  string // what it was told at first
 	retry  int
 	open   bool // a frame is begun and not ended
 	err    error
@@ -125,6 +113,9 @@ func (m *member) read(opened chan<- error) {
 		m.open = line != "\n"
 		if ok {
 			m.kinds[e.kind]++
+			if e.kind == "ready" {
+				m.ready = e.data
+			}
 			if e.kind == "signup" {
 				m.ids = append(m.ids, e.id)
 				if m.crowd.timed.Load() {
@@ -169,13 +160,17 @@ func (c *crowd) ended(t testing.TB, within time.Duration) {
 	c.done.Wait()
 }
 
-// audit holds what each member received to what was published, in order, each once.
+// audit holds what each member received to what was published, in order, each once. With everything there, none may have
+// been told a gap.
 func (c *crowd) audit(t testing.TB, want []string) {
 	t.Helper()
 	for i, m := range c.all {
 		m.mu.Lock()
 		if difference := differ(m.ids, want); difference != "" {
-			t.Errorf("subscriber %d: %s", i, difference)
+			t.Errorf("subscriber %d, told %s: %s", i, m.ready, difference)
+		}
+		if strings.Contains(m.ready, `"gap"`) {
+			t.Errorf("subscriber %d was told %s", i, m.ready)
 		}
 		m.mu.Unlock()
 	}
@@ -237,13 +232,4 @@ func sequence(id string) int {
 	_, digits, _ := strings.Cut(id, "-")
 	n, _ := strconv.Atoi(digits)
 	return n
-}
-
-// descriptors makes sure that this process may open n files, and skips the test where it may not.
-func descriptors(t *testing.T, n int) {
-	t.Helper()
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < uint64(n) {
-		t.Skipf("needs %d descriptors, has %d: raise ulimit -n", n, limit.Cur)
-	}
 }
