@@ -225,28 +225,35 @@ func TestMemoryIsLetGoAfterABurst(t *testing.T) {
 	}
 }
 
-// What waits for a reader that is stuck is bounded in bytes, whatever is posted meanwhile; the
-// reader is ended when the log has lost its place too.
-func TestWhatWaitsForAStuckReaderIsBounded(t *testing.T) {
+// What waits for readers that are stuck is bounded in bytes, whatever is posted meanwhile and however many they are, each
+// stuck since another moment: it is kept once for all. They are ended when the log has lost their places too, but
+// for the newest, whose events are in memory.
+func TestWhatWaitsForStuckReadersIsBounded(t *testing.T) {
 	const bound = 64 << 10
 	d := newDeck(t, stream.Options{Retain: 50, Retention: time.Hour, Window: 8, Buffer: 4, ArrearsBytes: bound})
-	s, _ := d.join(t, stream.Request{Site: "default"})
+	var readers []*stream.Subscription
 	for range 20 {
+		for range 5 {
+			s, _ := d.join(t, stream.Request{Site: "default"})
+			readers = append(readers, s)
+		}
 		d.handedOut(t, d.announce(t, "default", 100)[99])
 		if n := d.BytesInMemory("default"); n > bound+stream.MaxFrame {
-			t.Fatalf("%d bytes wait, want at most %d", n, bound)
+			t.Fatalf("%d bytes wait for %d readers, want at most %d", n, len(readers), bound)
 		}
 	}
-	var err error
-	for err == nil {
-		_, err = s.Next()
+	for i, s := range readers {
+		var err error
+		for err == nil && i < len(readers)/2 {
+			_, err = s.Next()
+		}
+		if err != nil && !errors.Is(err, stream.Overtaken) {
+			t.Errorf("reader %d, back far too late, got %v, want Overtaken", i, err)
+		}
+		s.Close(stream.Gone)
 	}
-	if !errors.Is(err, stream.Overtaken) {
-		t.Errorf("the reader, back far too late, got %v, want Overtaken", err)
-	}
-	s.Close(stream.Gone)
 	if n := d.InMemory("default"); n > 8 {
-		t.Errorf("%d frames are in memory after it left, want the window of 8", n)
+		t.Errorf("%d frames are in memory after they left, want the window of 8", n)
 	}
 }
 

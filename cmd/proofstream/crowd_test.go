@@ -201,8 +201,9 @@ func until(t testing.TB, within time.Duration, fact func() bool, stand func() st
 	}
 }
 
-// burst posts n signups from several backends at once, and returns their ids in the order of the log.
-func (p *program) burst(t testing.TB, n int) (ids []string) {
+// burst posts n signups from several backends at once, and returns their ids in the order of the log. All have the fields
+// that are given.
+func (p *program) burst(t testing.TB, n int, fields ...string) (ids []string) {
 	t.Helper()
 	var (
 		posting sync.WaitGroup
@@ -212,7 +213,7 @@ func (p *program) burst(t testing.TB, n int) (ids []string) {
 	for range 8 {
 		posting.Go(func() {
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
-				id, err := p.tryPost("", fmt.Sprintf("user_name=burst %d", i))
+				id, err := p.tryPost("", append([]string{fmt.Sprintf("user_name=burst %d", i)}, fields...)...)
 				mu.Lock()
 				if err != nil {
 					t.Errorf("post %d: %v", i, err)

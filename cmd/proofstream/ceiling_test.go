@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"proofstream/stream"
+)
+
+// Many readers that are slow and far behind hold at most a buffer of events each in memory, counted in the whole process:
+// PROOF_BUFFER is the ceiling. So it is while they read nothing in the middle of what they missed, while they then get
+// all of it, in the same connection, and while they are stuck with live events. With PROOF_TEST_LONG=1 there are 500,
+// and 2,000 events of the largest kind wait for each of them.
+func TestWhatWaitsForManySlowReadersIsBounded(t *testing.T) {
+	for _, buffer := range []int{8, 64} {
+		t.Run(fmt.Sprint("PROOF_BUFFER=", buffer), func(t *testing.T) {
+			readers, missed := scaled(50, 500), scaled(1200, 2000) // the newest 1,024 are in memory, once for all
+			descriptors(t, readers+500)
+			h := newHoard(t, readers, buffer)
+			s := h.p.listen(t, "")
+			first := s.ready(t).id
+			s.close()
+			want := h.p.burst(t, missed, largest...)
+			h.base = h.p.heap(t, h.metrics)
+
+			behind := h.stuck(t, "?last_event_id="+first)
+			h.look(t)
+			t.Logf("stuck in what they missed: at most %.1f MB of heap more, ceiling %.1f MB", h.most/(1<<20), h.ceiling()/(1<<20))
+			h.drain(t, behind, want)
+			live := h.stuck(t, "")
+			want = h.p.burst(t, 300, largest...)
+			h.still(t)
+			h.look(t)
+			h.drain(t, live, want)
+			t.Logf("in the end: at most %.1f MB of heap more", h.most/(1<<20))
+		})
+	}
+}
+
+// largest is a signup that makes about the largest event there can be.
+var largest = []string{
+	"img_path=/" + strings.Repeat("i", 2047), "url=/" + strings.Repeat("u", 2047),
+	"offer_name=" + strings.Repeat("\u2028", 120), "place=" + strings.Repeat("\U0001F40C", 120),
+}
+
+// hoard watches the heap of a program with many slow readers.
+type hoard struct {
+	p               *program
+	metrics         string
+	readers, buffer int
+	base            float64 // bytes of heap before they came
+	most            float64 // that it had more, whenever it was looked at
+}
+
+func newHoard(t *testing.T, readers, buffer int) *hoard {
+	t.Helper()
+	h := &hoard{metrics: freeAddress(t), readers: readers, buffer: buffer}
+	h.p = startShipped(t, "PROOF_METRICS_ADDR="+h.metrics, "PROOF_RETAIN=10000", "PROOF_FSYNC=1s", fmt.Sprint("PROOF_BUFFER=", buffer))
+	return h
+}
+
+// ceiling is what readers may make the heap grow by: for each a buffer of events, and a write under way, once as frames
+// and once as a chunk of the answer; for all together the events that are kept in memory while somebody is behind
+// (stream.Options.ArrearsBytes), and what the log has at hand.
+func (h *hoard) ceiling() float64 {
+	const write, kept, log = 24 << 10, 16 << 20, 16 << 20
+	return float64(h.readers*(h.buffer*stream.MaxFrame+2*write) + kept + log)
+}
+
+// look holds the heap, as it is now, against the ceiling.
+func (h *hoard) look(t *testing.T) {
+	t.Helper()
+	more := h.p.heap(t, h.metrics) - h.base
+	if more > h.ceiling() {
+		t.Errorf("%.1f MB of heap more, want at most %.1f MB", more/(1<<20), h.ceiling()/(1<<20))
+	}
+	h.most = max(h.most, more)
+}
+
+// stuck opens streams that read nothing, and returns once none of them is written to any more.
+func (h *hoard) stuck(t *testing.T, query string) (conns []net.Conn) {
+	t.Helper()
+	d := net.Dialer{Timeout: patience, Control: ethernet}
+	for range h.readers {
+		conn, err := d.Dial("tcp", strings.TrimPrefix(h.p.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		fmt.Fprintf(conn, "GET /events%s HTTP/1.1\r\nHost: x\r\n\r\n", query)
+		conns = append(conns, conn)
+	}
+	open := func() int { return int(h.p.metric(t, h.metrics, "proofstream_subscribers")) }
+	until(t, patience, func() bool { return open() == h.readers }, func() string { return fmt.Sprint(open(), " streams are open") })
+	h.still(t)
+	return conns
+}
+
+// ethernet gives a connection segments of the size that networks have. With those of the loopback, 64 kB, a window that
+// is smaller than one makes the kernel send by its probe timer alone, and take a slow reader for one that vanished.
+func ethernet(_, _ string, c syscall.RawConn) (err error) {
+	control := c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1460) })
+	return errors.Join(control, err)
+}
+
+// still waits until no frame has been sent for a while.
+func (h *hoard) still(t *testing.T) {
+	t.Helper()
+	last, since := -1.0, time.Now()
+	until(t, patience, func() bool {
+		n := h.p.metric(t, h.metrics, "proofstream_frames_sent_total")
+		if n != last {
+			last, since = n, time.Now()
+		}
+		return time.Since(since) > 300*time.Millisecond
+	}, func() string { return fmt.Sprint(last, " frames sent, and more are on the way") })
+}
+
+// drain has everybody read what waits, looks at the heap meanwhile, and holds what came against what was to come.
+func (h *hoard) drain(t *testing.T, conns []net.Conn, want []string) {
+	t.Helper()
+	var reading sync.WaitGroup
+	for i, conn := range conns {
+		reading.Go(func() {
+			if err := readIDs(conn, want); err != nil {
+				t.Errorf("reader %d: %v", i, err)
+			}
+			conn.Close()
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		reading.Wait()
+		close(done)
+	}()
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		case <-time.After(500 * time.Millisecond):
+			h.look(t)
+		}
+	}
+	h.p.settled(t, h.metrics)
+}
+
+// readIDs reads a stream until it has brought all of the ids, in their order.
+func readIDs(conn net.Conn, want []string) error {
+	lines := bufio.NewReaderSize(conn, 16<<10)
+	for opened := false; len(want) > 0; {
+		conn.SetReadDeadline(time.Now().Add(2 * patience))
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("%d events are missing: %w", len(want), err)
+		}
+		id, found := strings.CutPrefix(line, "id: ")
+		switch id = strings.TrimSpace(id); {
+		case !found:
+		case !opened: // of the opening frame
+			opened = true
+		case id != want[0]:
+			return fmt.Errorf("got %s, want %s", id, want[0])
+		default:
+			want = want[1:]
+		}
+	}
+	return nil
+}
