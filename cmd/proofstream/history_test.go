@@ -78,35 +78,81 @@ func TestLostPartOfTheLogIsToldAsAGap(t *testing.T) {
 	}
 }
 
-// What a resuming browser waits for does not grow with the log: 1,000 and 15,000 events, with PROOF_TEST_LONG=1 a million.
+// What a resuming browser waits for does not grow with the log: with PROOF_TEST_LONG=1, and without -race, the 99th
+// percentile of the time to the first event with a million events stored is at most twice that with few, both of what is
+// in memory and of what has to be read from the log. The two take turns, and the medians of the rounds count. The ordinary
+// suite compares medians with 15,000 events, and leaves a busy machine some time.
 func TestResumeDoesNotGetSlowerWithTheLog(t *testing.T) {
-	const missed = 20
-	median := func(n int) time.Duration {
-		dir := t.TempDir()
-		from := fillLog(t, dir, n, missed)
-		p := start(t, "PROOF_DATA_DIR="+dir, "PROOF_RETAIN=1000000")
-		defer p.kill()
-		var took []time.Duration
-		for range 100 {
-			began := time.Now()
-			s := p.listen(t, "?last_event_id="+from)
-			s.awaitEvents(t, "signup", 1)
-			took = append(took, time.Since(began))
-			s.awaitEvents(t, "signup", missed)
-			s.close()
-		}
-		slices.Sort(took)
-		t.Logf("%d events: first of %d missed after %v (median), %v (p99)", n, missed, took[50], took[99])
-		return took[50]
-	}
-	few, many := median(1000), median(scaled(15_000, 1_000_000))
-	if many > 2*few+5*time.Millisecond { // the machine has other work
-		t.Errorf("the first event comes after %v, with a short log after %v", many, few)
+	many := openHistory(t, scaled(15_000, 1_000_000))
+	for _, c := range []struct {
+		name        string
+		few, missed int
+	}{
+		{"in memory", 1000, 20},
+		{"from the log", 3000, 2000}, // the newest 1,024 are in memory
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			few := openHistory(t, c.few)
+			var medians, tails [2][]time.Duration
+			for range scaled(3, 15) {
+				for i, h := range []history{few, many} {
+					took := h.resumes(t, c.missed, scaled(30, 200))
+					medians[i], tails[i] = append(medians[i], took[len(took)/2]), append(tails[i], took[len(took)*99/100])
+				}
+			}
+			m, p99 := [2]time.Duration{middle(medians[0]), middle(medians[1])}, [2]time.Duration{middle(tails[0]), middle(tails[1])}
+			t.Logf("first of %d missed: median %v, p99 %v with %d events; median %v, p99 %v with %d",
+				c.missed, m[0], p99[0], few.events, m[1], p99[1], many.events)
+			if long && p99[1] > 2*p99[0] {
+				t.Errorf("p99 is %v, with a short log %v", p99[1], p99[0])
+			}
+			if m[1] > 2*m[0]+50*time.Millisecond {
+				t.Errorf("the median is %v, with a short log %v", m[1], m[0])
+			}
+		})
 	}
 }
 
-// fillLog stores n events without HTTP and returns the id of the last before the newest few.
-func fillLog(t *testing.T, dir string, n, few int) (id string) {
+// history is a program with so many events in its log.
+type history struct {
+	p      *program
+	events int
+	last   stream.ID
+}
+
+func openHistory(t *testing.T, events int) history {
+	t.Helper()
+	dir := t.TempDir()
+	last := fillLog(t, dir, events)
+	return history{start(t, "PROOF_DATA_DIR="+dir, "PROOF_RETAIN=1000000"), events, last}
+}
+
+// resumes opens streams, one after the other, that have missed so many events, and returns, sorted, how long the first event
+// of each took.
+func (h history) resumes(t *testing.T, missed, n int) (took []time.Duration) {
+	t.Helper()
+	from := stream.ID{Epoch: h.last.Epoch, Seq: h.last.Seq - uint64(missed)}
+	for range n {
+		began := time.Now()
+		s := h.p.listen(t, "?last_event_id="+from.String())
+		first := s.awaitEvents(t, "signup", 1)[0]
+		took = append(took, first.at.Sub(began))
+		s.close()
+		if sequence(first.id) != int(from.Seq)+1 {
+			t.Fatalf("got %s first, after %s", first.id, from)
+		}
+	}
+	slices.Sort(took)
+	return took
+}
+
+func middle(of []time.Duration) time.Duration {
+	slices.Sort(of)
+	return of[len(of)/2]
+}
+
+// fillLog stores n events without HTTP and returns the id of the last.
+func fillLog(t *testing.T, dir string, n int) stream.ID {
 	t.Helper()
 	ctx := t.Context()
 	log, err := natslog.Open(ctx, natslog.Options{
@@ -134,7 +180,7 @@ func fillLog(t *testing.T, dir string, n, few int) (id string) {
 	if err != nil || int(state.Events) != n {
 		t.Fatalf("got %+v, %v; want %d events", state, err, n)
 	}
-	return log.Chain().ID(state.Last - uint64(few)).String()
+	return log.Chain().ID(state.Last)
 }
 
 func appendAll(ctx context.Context, log stream.Log, begun <-chan int) (err error) {
