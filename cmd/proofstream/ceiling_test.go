@@ -106,8 +106,8 @@ func (h *hoard) stuck(t *testing.T, query string) (conns []net.Conn) {
 	return conns
 }
 
-// ethernet gives a connection segments of the size that networks have. With those of the loopback, 64 kB, a window that
-// is smaller than one makes the kernel send by its probe timer alone, and take a slow reader for one that vanished.
+// ethernet gives a connection segments of the size that networks have. With those of the loopback, 64 kB, more than the
+// window of a reader that was stuck, the kernel gave a few up after 30 s (TCP_USER_TIMEOUT) though they read again.
 func ethernet(_, _ string, c syscall.RawConn) (err error) {
 	control := c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1460) })
 	return errors.Join(control, err)
