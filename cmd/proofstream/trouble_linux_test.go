@@ -136,9 +136,9 @@ func (d *troubled) stands() {
 	beats := 0
 	d.s.await(t, "heartbeats during trouble", func() bool {
 		if beats == 0 {
-			beats = d.s.beats
+			beats = len(d.s.beats)
 		}
-		return d.s.beats > beats+3
+		return len(d.s.beats) > beats+3
 	})
 	d.streams()
 }
