@@ -15,3 +15,11 @@ func (r *Registry) BytesInMemory(name string) int {
 	defer t.mu.Unlock()
 	return t.tailBytes
 }
+
+// Feeding tells whether some subscription of a site was not sent all that was published.
+func (r *Registry) Feeding(name string) bool {
+	t := r.site(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.feeding
+}

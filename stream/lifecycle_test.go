@@ -131,6 +131,11 @@ func TestDrainSpreadsTheEnds(t *testing.T) {
 		})
 	}
 	d.handedOut(t, d.announce(t, "default", 1)[0])
+	for deadline := time.Now().Add(20 * time.Second); d.Feeding("default"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not everybody was sent the event within 20 s")
+		}
+	}
 	if err := d.Drain(t.Context(), over); err != nil {
 		t.Fatal(err)
 	}
