@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -92,7 +93,7 @@ func positionOf(c echo.Context) string {
 // stream writes a subscription to its connection until either ends: on a goroutine of its own
 // where the connection can be taken over, else here.
 func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte, ended func(stream.Ending)) error {
-	setStreamHeaders(c.Response().Header())
+	maps.Copy(c.Response().Header(), streamHeaders)
 	s.streams.Add(1) // while net/http still waits for this request: Wait must not miss the stream
 	if t := s.takeOver(c, opening); t != nil {
 		t.sub, t.ended = sub, ended
@@ -135,7 +136,7 @@ func (s *Server) finish(w wire, sub *stream.Subscription, err error) stream.Endi
 
 // turnAway answers with a stream that holds only the request to come back later.
 func (s *Server) turnAway(c echo.Context, retry time.Duration) error {
-	setStreamHeaders(c.Response().Header())
+	maps.Copy(c.Response().Header(), streamHeaders)
 	busy := stream.BusyFrame(retry)
 	if t := s.takeOver(c, busy); t != nil {
 		defer t.conn.Close()
@@ -155,9 +156,10 @@ func between(least, most time.Duration) time.Duration {
 	return least + time.Duration(rand.Int64N(span+1))*time.Millisecond
 }
 
-func setStreamHeaders(h http.Header) {
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("Cache-Control", "no-cache, no-store, no-transform")
-	h.Set("X-Accel-Buffering", "no") // nginx: pass each write on at once
-	h.Set("X-Content-Type-Options", "nosniff")
+// streamHeaders are those of every stream, beside what withGuard and CORS add. Nobody changes the values in place.
+var streamHeaders = http.Header{
+	"Content-Type":           {"text/event-stream; charset=utf-8"},
+	"Cache-Control":          {"no-cache, no-store, no-transform"},
+	"X-Accel-Buffering":      {"no"}, // nginx: pass each write on at once
+	"X-Content-Type-Options": {"nosniff"},
 }
