@@ -8,28 +8,17 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 )
 
 func main() {
 	spareMemory()
-	overlapDisk()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := run(ctx, os.Environ(), os.Stderr, nil); err != nil {
 		fmt.Fprintln(os.Stderr, "proofstream:", err)
 		os.Exit(exitStatus(err))
-	}
-}
-
-// overlapDisk lets Go run something while a thread waits for the disk on a machine of one core: with
-// the one processor that it would use there, half as many posts are stored. A GOMAXPROCS in the
-// environment wins.
-func overlapDisk() {
-	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) == 1 {
-		runtime.GOMAXPROCS(2)
 	}
 }
 
