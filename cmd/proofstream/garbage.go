@@ -41,8 +41,7 @@ func paceGarbage(ctx context.Context) error {
 	defer look.Stop()
 	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	metrics.Read(samples)
-	var p garbagePace
-	p.percent = leastGarbage
+	p := garbagePace{percent: leastGarbage, looks: calmLooks} // the start was a rush
 	for {
 		before := samples[0].Value.Uint64()
 		select {
