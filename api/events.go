@@ -126,8 +126,8 @@ func (s *Server) write(w wire, sub *stream.Subscription, err error) stream.Endin
 // finish tells a browser to come back, where the service ends the stream, and closes the
 // subscription.
 func (s *Server) finish(w wire, sub *stream.Subscription, err error) stream.Ending {
-	if errors.Is(err, stream.Drained) {
-		_ = w.send(stream.BusyFrame(s.comeBack())) // who has left need not be told
+	if errors.Is(err, stream.Drained) && w.send(stream.BusyFrame(s.comeBack())) == nil {
+		time.Sleep(s.linger())
 	}
 	why := endingOf(err)
 	sub.Close(why)
@@ -138,12 +138,23 @@ func (s *Server) finish(w wire, sub *stream.Subscription, err error) stream.Endi
 func (s *Server) turnAway(c echo.Context, retry time.Duration) error {
 	maps.Copy(c.Response().Header(), streamHeaders)
 	busy := stream.BusyFrame(retry)
+	stay, leave := s.lingerers.enter(s.linger())
+	s.streams.Add(1) // as in stream
 	if t := s.takeOver(c, busy); t != nil {
-		defer t.conn.Close()
-		_ = t.open()
+		if t.open() != nil {
+			stay = 0 // who has left need not be told
+		}
+		time.AfterFunc(stay, func() { // without what net/http keeps for a request
+			t.conn.Close()
+			leave()
+			s.streams.Done()
+		})
 		return nil
 	}
+	s.streams.Done()
+	defer leave()
 	_ = newFlushed(c).send(busy)
+	time.Sleep(stay)
 	panic(http.ErrAbortHandler)
 }
 

@@ -74,18 +74,19 @@ type Options struct {
 // Server answers every request of the service. Streams live on after ServeHTTP returns: end them
 // with the registry's Drain, then Wait.
 type Server struct {
-	o        Options
-	handler  http.Handler
-	keys     keyring
-	sites    map[string]*Site
-	hangups  *hangups
-	metrics  *metrics
-	guesses  guesses
-	crowd    crowd
-	refused  refusals
-	draining atomic.Bool
-	waiting  atomic.Bool
-	streams  sync.WaitGroup // connections taken over
+	o         Options
+	handler   http.Handler
+	keys      keyring
+	sites     map[string]*Site
+	hangups   *hangups
+	metrics   *metrics
+	guesses   guesses
+	crowd     crowd
+	refused   refusals
+	lingerers lingerers
+	draining  atomic.Bool
+	waiting   atomic.Bool
+	streams   sync.WaitGroup // connections taken over
 }
 
 // New returns a Server, its assets read and compressed. It starts nothing: see Run.

@@ -75,6 +75,28 @@ source.onmessage = () => messages++
 </script>`
 }
 
+// Every browser hears when to come back, though the end that follows is an error to it: Chromium drops what it has not
+// taken of a response when that fails.
+func TestBrowserHearsBusyBeforeTheEnd(t *testing.T) {
+	needBrowser(t)
+	t.Parallel()
+	p := start(t, "PROOF_MAX_SUBSCRIBERS=1")
+	p.listen(t, "").ready(t)
+	page := tab(t, servePage(t, `<!doctype html><script>
+	let told = 0, ended = 0
+	function come() {
+		const source = new EventSource("`+p.url+`/events")
+		source.addEventListener("busy", () => told++)
+		source.onerror = () => { source.close(); if (++ended < 60) come() }
+	}
+	come()
+	</script>`))
+	awaitJS(t, page, `ended == 60`)
+	if told := eval[int](t, page, "told"); told < 59 { // one time it may be too busy itself
+		t.Errorf("%d of 60 heard busy, want all", told)
+	}
+}
+
 // The browser's own EventSource, without any script of ours, comes back by itself after a full house.
 func TestNativeEventSourceReturnsAfterAFullHouse(t *testing.T) {
 	needBrowser(t)
