@@ -101,7 +101,7 @@ func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte
 		go t.live(s)
 		return nil
 	}
-	s.streams.Done()
+	defer s.streams.Add(-1)
 	f := newFlushed(c)
 	stop := f.onGone(sub.End)
 	defer stop()
@@ -139,7 +139,6 @@ func (s *Server) turnAway(c echo.Context, retry time.Duration) error {
 	maps.Copy(c.Response().Header(), streamHeaders)
 	busy := stream.BusyFrame(retry)
 	stay, leave := s.lingerers.enter(s.linger())
-	s.streams.Add(1) // as in stream
 	if t := s.takeOver(c, busy); t != nil {
 		if t.open() != nil {
 			stay = 0 // who has left need not be told
@@ -147,11 +146,9 @@ func (s *Server) turnAway(c echo.Context, retry time.Duration) error {
 		time.AfterFunc(stay, func() { // without what net/http keeps for a request
 			t.conn.Close()
 			leave()
-			s.streams.Done()
 		})
 		return nil
 	}
-	s.streams.Done()
 	defer leave()
 	_ = newFlushed(c).send(busy)
 	time.Sleep(stay)

@@ -14,7 +14,7 @@ const (
 )
 
 // lingerers counts the turned away whose connections are still open.
-type lingerers struct{ n atomic.Int32 }
+type lingerers struct{ n atomic.Int64 }
 
 // enter returns how long the next one may stay, and what to call at its end. When there are too many it
 // is no time at all.

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -86,7 +85,7 @@ type Server struct {
 	lingerers lingerers
 	draining  atomic.Bool
 	waiting   atomic.Bool
-	streams   sync.WaitGroup // connections taken over
+	streams   atomic.Int64 // open, but for those turned away
 }
 
 // New returns a Server, its assets read and compressed. It starts nothing: see Run.
@@ -194,19 +193,23 @@ func (s *Server) Refuse() {
 	s.o.Registry.Refuse()
 }
 
-// Wait returns when the last connection that was taken over is closed, or with the context's error.
-func (s *Server) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		s.streams.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// Wait returns when no stream is open, or with the context's error. Those turned away meanwhile do not count.
+func (s *Server) Wait(ctx context.Context) error { return awaitNone(ctx, &s.streams) }
+
+// WaitTurnedAway returns when none of those turned away is there any more, for when no more can come.
+func (s *Server) WaitTurnedAway(ctx context.Context) error { return awaitNone(ctx, &s.lingerers.n) }
+
+func awaitNone(ctx context.Context, n *atomic.Int64) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for n.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return nil
 }
 
 // answerError turns every error of a handler, and Echo's own, into a problem.

@@ -81,7 +81,7 @@ func (t *taken) live(s *Server) {
 	t.ended(why)
 	s.hangups.forget(t)
 	t.conn.Close()
-	s.streams.Done()
+	s.streams.Add(-1)
 }
 
 // open sends the head and the opening frame.

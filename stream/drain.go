@@ -6,7 +6,7 @@ import (
 )
 
 // Staggering of a drain: up to drainAtOnce streams end together, more in equal portions over the
-// whole of the time.
+// whole of the time, of which none is shorter than drainPause.
 const (
 	drainAtOnce = 64
 	drainPause  = 10 * time.Millisecond
@@ -25,7 +25,8 @@ func (r *Registry) Drain(ctx context.Context, over time.Duration) error {
 	if len(all) <= drainAtOnce {
 		portion = drainAtOnce
 	}
-	tick := time.NewTicker(drainPause)
+	portions := (len(all) + portion - 1) / portion
+	tick := time.NewTicker(max(1, over/time.Duration(max(1, portions))))
 	defer tick.Stop()
 	for len(all) > 0 {
 		n := min(portion, len(all))

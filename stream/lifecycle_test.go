@@ -3,6 +3,7 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -102,7 +103,13 @@ func TestFullHouseLetsNobodyIn(t *testing.T) {
 // A drain must give each subscriber what waits for it, then end it; spread, not all at once; and
 // nobody comes in meanwhile.
 func TestDrainSpreadsTheEnds(t *testing.T) {
-	const n, over = 1000, 600 * time.Millisecond
+	for _, n := range []int{100, 1000} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) { drainSpreads(t, n) })
+	}
+}
+
+func drainSpreads(t *testing.T, n int) {
+	const over = 2 * time.Second
 	d := newDeck(t, stream.Options{MaxSubscribers: n, Retain: 10, Retention: time.Hour})
 	var (
 		reading sync.WaitGroup
@@ -142,6 +149,9 @@ func TestDrainSpreadsTheEnds(t *testing.T) {
 	reading.Wait()
 	if _, _, err := d.Join(t.Context(), stream.Request{Site: "default"}); !errors.Is(err, stream.ErrDraining) {
 		t.Errorf("a newcomer got %v, want ErrDraining", err)
+	}
+	if took := ends[n-1].Sub(ends[0]); took < over*3/4 {
+		t.Errorf("%d streams ended within %v, want about %v", n, took, over)
 	}
 	busiest := 0
 	for i, from := range ends {

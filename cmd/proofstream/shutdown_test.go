@@ -86,10 +86,17 @@ func busiestSecond(at []time.Duration) (most int, from time.Duration) {
 	return most, from
 }
 
-// Load balancers look at /ready: it says no before the listener is closed, while /live and open posts go on.
+// Load balancers look at /ready: it says no before the listener is closed, however few streams there are, while open
+// posts go on.
 func TestReadyTurnsBeforeTheListenerCloses(t *testing.T) {
+	for _, streams := range []int{0, 1, 1000} {
+		t.Run(fmt.Sprint(streams), func(t *testing.T) { readyTurns(t, streams) })
+	}
+}
+
+func readyTurns(t *testing.T, streams int) {
 	p := start(t, "PROOF_SHUTDOWN_GRACE=10s")
-	gather(t, p, 1000, "")
+	gather(t, p, streams, "")
 	inFlight := p.beginPost(t, `{"user_name":"in flight"}`)
 	var last atomic.Value
 	last.Store("")
@@ -178,13 +185,23 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}, func() string { return p.stderr.String() })
 }
 
-// A stream that reads nothing cannot hold the end up beyond the grace time.
+// A stream that reads nothing cannot hold the end up beyond the grace time. Until then the listener answers.
 func TestStuckStreamDoesNotOutlastTheGraceTime(t *testing.T) {
 	p := start(t, "PROOF_SHUTDOWN_GRACE=2s", "PROOF_RETAIN=5000")
 	stuck(t, p)
 	p.burst(t, 500)
-	p.term()
 	began := time.Now()
+	p.term()
+	until(t, patience, func() bool {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, func() string { return "it still listens" })
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("it stopped listening after %v, with a stream open", took)
+	}
 	if status := p.wait(); status != 0 || time.Since(began) > 10*time.Second { // 2 s, and what a busy machine adds
 		t.Errorf("got status %d after %v", status, time.Since(began))
 	}
