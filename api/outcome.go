@@ -1,8 +1,6 @@
 package api
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -23,7 +21,6 @@ var outcomes = []string{
 	"media_type",   // 415
 	"invalid",      // 422: it was read, but breaks a rule
 	"limited",      // 429
-	"abandoned",    // the client left before there was an answer
 	"unavailable",  // 503: the log could not store it
 	"error",        // 500: a mistake of ours
 }
@@ -57,17 +54,14 @@ func (s *Server) judged(handle func(echo.Context, *verdict) error) echo.HandlerF
 		}
 		v.id, v.outcome = told.id, told.outcome
 		if err != nil {
-			v.outcome = outcomeOf(c.Request(), err)
+			v.outcome = outcomeOf(err)
 		}
 		return err
 	}
 }
 
 // outcomeOf names an error as metrics and logs do.
-func outcomeOf(r *http.Request, err error) string {
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return "abandoned"
-	}
+func outcomeOf(err error) string {
 	switch problemOf(err).Status {
 	case http.StatusBadRequest:
 		return "malformed"

@@ -44,7 +44,7 @@ func (s *Server) postSignup(c echo.Context, v *verdict) error {
 	if err := s.begun(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.o.PostTimeout)
+	ctx, cancel := s.storing(r)
 	defer cancel()
 	id, duplicate, err := s.o.Poster.Post(ctx, holder.site, signup, key)
 	if err != nil {
@@ -76,13 +76,19 @@ func (s *Server) deleteSignup(c echo.Context, v *verdict) error {
 	if err := s.begun(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.o.PostTimeout)
+	ctx, cancel := s.storing(r)
 	defer cancel()
 	if err := s.o.Poster.Retract(ctx, holder.site, id); err != nil {
 		return err
 	}
 	v.id, v.outcome = id, "retracted"
 	return c.NoContent(http.StatusNoContent)
+}
+
+// storing is the context of what changes the log. It does not end with the client: to net/http one that has
+// said all, and closed its side, is the same as one that has gone, and it wants to know how it went.
+func (s *Server) storing(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), s.o.PostTimeout)
 }
 
 // idempotencyKey returns the request's Idempotency-Key, empty when it has none.

@@ -1,8 +1,11 @@
 package api_test
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -262,5 +265,30 @@ func TestSlowRequestsAreCut(t *testing.T) {
 				t.Errorf("cut after %v, want %v at most", took, test.within)
 			}
 		})
+	}
+}
+
+// A client that has said all may close its side: to net/http that looks like one that has gone, but it still reads.
+func TestClientThatHasSaidAllIsAnswered(t *testing.T) {
+	f := serve(t)
+	for _, request := range []string{
+		"POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-API-Key: " + key + "\r\nContent-Length: 2\r\n\r\n{}",
+		"DELETE /signup/" + f.post(`{}`) + " HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n",
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, request)
+		conn.(*net.TCPConn).CloseWrite()
+		conn.SetDeadline(time.Now().Add(patience))
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode >= 300 {
+			t.Errorf("got %s for %.20s", resp.Status, request)
+		}
 	}
 }
