@@ -10,15 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// form reads application/x-www-form-urlencoded (WHATWG URL, section 5.1), strictly: a bare
-// semicolon, which some take for a separator, and an invalid escape are refused instead of guessed.
+// form reads application/x-www-form-urlencoded (WHATWG URL section 5.1), but for one thing: an escape that
+// is none is refused, for it shows that the sender encodes nothing.
 func (in *reading) form(body string) error {
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" {
 			continue
-		}
-		if strings.Contains(pair, ";") {
-			return malformed("The form has a bare semicolon: write & between fields, and %%3B for a semicolon in a text")
 		}
 		left, right, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(left)
