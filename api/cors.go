@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -28,8 +29,25 @@ func (s *Server) withCORS(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r) // allowed to all pages alike, see assets.go
 			return
 		}
+		orderRequested(r.Header)
 		shared.ServeHTTP(w, r)
 	})
+}
+
+// orderRequested gives the names of headers that a preflight asks for the form in which browsers send
+// them (Fetch section 4.8), and without which rs/cors refuses them: lower case, sorted, once each. Whoever
+// tries out a preflight by hand writes them as he likes.
+func orderRequested(h http.Header) {
+	const name = "Access-Control-Request-Headers"
+	asked := h.Values(name)
+	if len(asked) == 0 {
+		return
+	}
+	names := strings.FieldsFunc(strings.ToLower(strings.Join(asked, ",")), func(r rune) bool {
+		return r == ',' || r == ' ' || r == '\t'
+	})
+	slices.Sort(names)
+	h.Set(name, strings.Join(slices.Compact(names), ","))
 }
 
 // mayRead tells whether a page may read the answer to a request. A preflight carries no key, so
@@ -46,7 +64,7 @@ func (s *Server) mayRead(r *http.Request, origin string) bool {
 		}
 		return false
 	}
-	name := r.URL.Query().Get("site")
+	name := queryValue(r, "site")
 	if name == "" {
 		name = "default"
 	}
@@ -60,11 +78,14 @@ func allowed(r *http.Request, site *Site, origin string) bool {
 }
 
 // own tells whether an origin is the service's: its host and port are those of the request's Host.
-// The scheme does not count, for a proxy may have ended TLS.
+// The scheme does not count, for a proxy may have ended TLS; nor does its usual port, which some proxies write out.
 func own(r *http.Request, origin string) bool {
 	u, err := url.Parse(origin)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && strings.EqualFold(u.Host, r.Host) &&
-		strings.EqualFold(origin, u.Scheme+"://"+u.Host) // nothing but an origin (WHATWG HTML section 7.1.1)
+	if err != nil || !strings.EqualFold(origin, u.Scheme+"://"+u.Host) { // nothing but an origin (WHATWG HTML section 7.1.1)
+		return false
+	}
+	port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	return port != "" && strings.EqualFold(strings.TrimSuffix(u.Host, port), strings.TrimSuffix(r.Host, port))
 }
 
 // refusals remembers which origins the operator has been told of.
@@ -76,14 +97,15 @@ type refusals struct {
 // maxRefusals bounds the memory that strangers can fill, and the log.
 const maxRefusals = 1000
 
-// warn logs the first refusal of an origin, with the setting that would allow it.
+// warn logs the first refusal of an origin, with the setting that would allow it. What is no origin that could
+// be allowed is not repeated: anything may stand there.
 func (f *refusals) warn(logger *slog.Logger, site *Site, origin string) {
-	if len(origin) > 300 {
-		origin = origin[:300]
+	key, possible := site.Name+" "+origin, allowable(origin)
+	if !possible {
+		key = site.Name
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := site.Name + " " + origin
 	if f.told[key] || len(f.told) >= maxRefusals {
 		return
 	}
@@ -91,6 +113,17 @@ func (f *refusals) warn(logger *slog.Logger, site *Site, origin string) {
 		f.told = make(map[string]bool)
 	}
 	f.told[key] = true
+	if !possible {
+		logger.Warn("page without an origin that could be allowed was refused: sandboxed frames and files have none; serve it from a web server",
+			"site", site.Name)
+		return
+	}
 	logger.Warn("page of an origin that is not allowed was refused: to allow it, add the value to the variable",
 		"site", site.Name, "variable", site.OriginsVariable, "value", origin)
+}
+
+// allowable tells whether an origin could stand in a list of those allowed, for itself alone.
+func allowable(origin string) bool {
+	o, err := ParseOrigins([]string{origin})
+	return err == nil && o.Allow(origin)
 }

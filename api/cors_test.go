@@ -27,6 +27,10 @@ func TestOriginsThatMaySubscribe(t *testing.T) {
 		{"/stats", "Origin: https://evil.example", 403},
 		{"/events?site=nobody", "Origin: https://evil.example", 404},
 		{"/recent?site=nobody", "", 404},
+		{"/recent?site=nobody;", "", 404},
+		{"/recent?site=%zz", "", 404},
+		{"/recent?x=%zz&limit=3;", "", 400},
+		{"/recent?site=oth%65r", "Origin: https://other.example", 200},
 		{"/recent?limit=x", "", 400},
 		{"/events?recent=x", "", 400},
 		{"/recent?limit=", "", 200},
@@ -68,6 +72,19 @@ func TestFirstRefusalOfAnOriginIsTold(t *testing.T) {
 	}
 }
 
+// What cannot be allowed is no advice, and as anything may stand there it is not repeated.
+func TestOriginThatCannotBeAllowedIsNoAdvice(t *testing.T) {
+	f := serve(t)
+	for _, origin := range []string{"null", "*", "https://*.evil.example", "https://u:" + key + "@a.example", "https://evil.example/", key, "https://a b"} {
+		if a := f.ask("GET", "/recent", "", "Origin: "+origin); a.status != 403 {
+			t.Errorf("%s: got %d, want 403", origin, a.status)
+		}
+	}
+	if said := f.said.String(); strings.Count(said, "level=WARN") != 1 || strings.Contains(said, "value=") || strings.Contains(said, key) {
+		t.Errorf("got %s, want one warning without a value", said)
+	}
+}
+
 func TestPreflights(t *testing.T) {
 	f := serve(t)
 	tests := []struct {
@@ -77,6 +94,9 @@ func TestPreflights(t *testing.T) {
 		{"/signup", "https://shop.example", "POST", "authorization,content-type,idempotency-key,x-api-key", true},
 		{"/signup", "https://other.example", "POST", "content-type", true},
 		{"/signup", "https://evil.example", "POST", "content-type", false},
+		{"/signup", "https://shop.example", "POST", "Content-Type, Authorization", true},
+		{"/signup", "https://shop.example", "POST", "X-API-Key,\tcontent-type , X-API-Key,", true},
+		{"/signup", "https://shop.example", "POST", "Content-Type, X-Strange", false},
 		{"/signup/x-1", "https://shop.example", "DELETE", "authorization", true},
 		{"/events", "https://shop.example", "GET", "cache-control,last-event-id", true},
 		{"/events?site=other", "https://shop.example", "GET", "last-event-id", false},
@@ -106,7 +126,7 @@ func TestWrongMethodsAndPlaces(t *testing.T) {
 		{"POST", "/events", 405, "GET"}, {"POST", "/recent", 405, "GET"}, {"DELETE", "/stats", 405, "GET"},
 		{"POST", "/", 405, "GET"}, {"POST", "/live", 405, "GET"}, {"GET", "/signup/x-1", 405, "DELETE"},
 		{"GET", "/nothing", 404, ""}, {"GET", "/assets/nothing.js", 404, ""}, {"GET", "/assets/../go.mod", 404, ""},
-		{"HEAD", "/", 200, ""}, {"HEAD", "/live", 200, ""}, {"HEAD", "/ready", 200, ""}, {"HEAD", "/assets/proof.js", 200, ""},
+		{"HEAD", "/", 200, ""}, {"HEAD", "/live", 200, ""}, {"HEAD", "/ready", 200, ""}, {"HEAD", "/recent", 200, ""}, {"HEAD", "/stats", 200, ""}, {"HEAD", "/assets/proof.js", 200, ""},
 	}
 	for _, test := range tests {
 		a := f.ask(test.method, test.path, "")

@@ -83,7 +83,7 @@ func positionOf(c echo.Context) string {
 		return id
 	}
 	for _, name := range []string{"last_event_id", "lastEventId", "Last-Event-ID"} {
-		if id := c.QueryParam(name); id != "" {
+		if id := queryValue(c.Request(), name); id != "" {
 			return id
 		}
 	}

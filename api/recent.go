@@ -66,7 +66,7 @@ func (s *Server) getStats(c echo.Context) error {
 // count reads a number from the query, clamped to what is allowed; absent or empty is the default.
 // The error is a 400.
 func count(c echo.Context, name string, absent, least, most int) (int, error) {
-	text := c.QueryParam(name)
+	text := queryValue(c.Request(), name)
 	if text == "" {
 		return absent, nil
 	}

@@ -134,6 +134,8 @@ func TestEveryPositionIsAnsweredInTheOpeningFrame(t *testing.T) {
 		{"EPOCH-9999", "", `{"replay":"gap","reason":"ahead",`, nil},
 		{"EPOCH-9999", "recent=1", `{"replay":"gap","reason":"ahead",`, []int{14}},
 		{"garbage", "recent=3", `{"replay":"gap","reason":"malformed",`, []int{12, 13, 14}},
+		{"EPOCH-13;x", "", `{"replay":"gap","reason":"malformed",`, nil},
+		{"%zz", "", `{"replay":"gap","reason":"malformed",`, nil},
 		{"%00", "", `{"replay":"gap","reason":"malformed",`, nil},
 		{"EPOCH-01", "", `{"replay":"gap","reason":"malformed",`, nil},
 		{"EPOCH-18446744073709551616", "", `{"replay":"gap","reason":"malformed",`, nil},

@@ -135,9 +135,9 @@ func (s *Server) routes(files *assetFiles) http.Handler {
 	e.POST("/signup", s.judged(s.postSignup))
 	e.DELETE("/signup/:id", s.judged(s.deleteSignup))
 	e.GET("/events", s.getEvents)
-	e.GET("/recent", s.getRecent)
-	e.GET("/stats", s.getStats)
 	for path, h := range map[string]echo.HandlerFunc{
+		"/recent":       s.getRecent,
+		"/stats":        s.getStats,
 		"/":             files.demo,
 		"/assets/:name": files.asset,
 		"/live":         s.getLive,
@@ -245,7 +245,8 @@ func echoProblem(err error) error {
 // siteOf returns the site that a request names, checked against its origin. The error is a 404 or,
 // after that, a 403.
 func (s *Server) siteOf(c echo.Context) (*Site, error) {
-	r, name := c.Request(), c.QueryParam("site") // Echo reads the query once
+	r := c.Request()
+	name := queryValue(r, "site")
 	if name == "" {
 		name = "default"
 	}
@@ -255,7 +256,7 @@ func (s *Server) siteOf(c echo.Context) (*Site, error) {
 	}
 	if origin := r.Header.Get("Origin"); origin != "" && !allowed(r, site, origin) {
 		s.refused.warn(s.o.Logger, site, origin)
-		return nil, &Problem{Status: http.StatusForbidden, Detail: "Pages of this origin may not subscribe: the service's log says which setting would allow it"}
+		return nil, &Problem{Status: http.StatusForbidden, Detail: "Pages of this origin may not subscribe: the service's log says what to do about it"}
 	}
 	return site, nil
 }

@@ -1,0 +1,38 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// queryValue returns a request's first value of a name, empty when it has none. It reads queries as
+// browsers write them (WHATWG URL section 5.1): only & separates, and an escape that is none stands for itself.
+// net/url would drop such a pair without a word, and with it a position or the name of a site.
+func queryValue(r *http.Request, name string) string {
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		left, right, _ := strings.Cut(pair, "=")
+		if unescape(left) == name {
+			return unescape(right)
+		}
+	}
+	return ""
+}
+
+func unescape(s string) string {
+	if text, err := url.QueryUnescape(s); err == nil {
+		return text
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if s[i] == '%' && (i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2])) {
+			b.WriteString("%25")
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	text, _ := url.QueryUnescape(b.String()) // no other error is left
+	return text
+}
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
