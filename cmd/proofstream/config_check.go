@@ -56,12 +56,23 @@ func (p *problems) fsync(s string) time.Duration {
 	return d
 }
 
-// defaultMaxSubscribers is how many streams fit into a limit of open files, when a reserve is left for the log,
-// backends and visitors on their way in: 5 %, at least 256. It is at least 1, and at most 100,000; also when
-// the limit is unknown, zero.
+// leastReserve is how many open files are left for the log, backends and visitors on their way in, whatever
+// PROOF_MAX_SUBSCRIBERS says: a service that has none left answers nobody.
+const leastReserve = 256
+
+// fittingSubscribers returns how many of the streams asked for fit into a limit of open files; zero is unknown.
+func fittingSubscribers(asked int, limit uint64) int {
+	if limit == 0 || limit >= uint64(asked)+leastReserve {
+		return asked
+	}
+	return int(max(limit, leastReserve+1) - leastReserve)
+}
+
+// defaultMaxSubscribers is how many streams fit into a limit of open files, when a reserve of 5 % is left, at least
+// leastReserve. It is at least 1, and at most 100,000; also when the limit is unknown, zero.
 func defaultMaxSubscribers(limit uint64) int {
 	const most = 100_000
-	reserve := max(limit/20, 256)
+	reserve := max(limit/20, leastReserve)
 	switch {
 	case limit == 0 || limit-min(reserve, limit) >= most:
 		return most

@@ -185,6 +185,23 @@ func TestEveryProblemIsToldAtOnce(t *testing.T) {
 	}
 }
 
+func TestSubscribersAskedForFitIntoTheLimit(t *testing.T) {
+	tests := []struct {
+		asked int
+		limit uint64
+		want  int
+	}{
+		{5000, 0, 5000}, // unknown
+		{5000, 1 << 20, 5000}, {5000, 5256, 5000}, {5000, 5255, 4999}, {5000, 512, 256}, {5000, 257, 1}, {5000, 20, 1}, {1, 20, 1},
+		{10_000_000, 1<<64 - 1, 10_000_000},
+	}
+	for _, test := range tests {
+		if got := fittingSubscribers(test.asked, test.limit); got != test.want {
+			t.Errorf("%d with limit %d: got %d, want %d", test.asked, test.limit, got, test.want)
+		}
+	}
+}
+
 func TestDefaultMaxSubscribersLeavesAReserve(t *testing.T) {
 	tests := []struct {
 		limit uint64

@@ -40,9 +40,18 @@ func TestFullHouseAnswersBusy(t *testing.T) {
 
 // With as many streams as the limit of descriptors allows, everything else still works.
 func TestDescriptorsAreKeptInReserve(t *testing.T) {
+	for name, asked := range map[string]string{"by default": "", "though more were asked for": "5000"} {
+		t.Run(name, func(t *testing.T) { reserveIsKept(t, asked) })
+	}
+}
+
+func reserveIsKept(t *testing.T, asked string) {
 	descriptors(t, 2000)
 	metrics := freeAddress(t)
-	p := startVia(t, []string{"sh", "-c", `ulimit -n 400; exec "$0"`}, "PROOF_METRICS_ADDR="+metrics)
+	p := startVia(t, []string{"sh", "-c", `ulimit -n 400; exec "$0"`}, "PROOF_METRICS_ADDR="+metrics, "PROOF_MAX_SUBSCRIBERS="+asked)
+	if warned := strings.Contains(p.stderr.String(), "PROOF_MAX_SUBSCRIBERS is more than"); warned != (asked != "") {
+		t.Errorf("a warning: %v, want %v", warned, !warned)
+	}
 	room := 400 - 256
 	gather(t, p, room, "")
 	late := gather(t, p, 100, "")

@@ -29,6 +29,11 @@ func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net
 	build := thisBuild()
 	logger.Info("starting", "version", build.Version, "revision", build.Revision)
 	logger.Debug("configuration", "config", cfg)
+	if fit := fittingSubscribers(cfg.MaxSubscribers, descriptorLimit()); fit < cfg.MaxSubscribers {
+		logger.Warn("PROOF_MAX_SUBSCRIBERS is more than the limit of open files allows: raise that (ulimit -n, LimitNOFILE)",
+			"asked", cfg.MaxSubscribers, "max_subscribers", fit)
+		cfg.MaxSubscribers = fit
+	}
 	log := newLog(cfg, logger)
 	if cfg.NATSURL == "" { // one that is elsewhere opens while the service already listens
 		if err := log.Open(ctx); err != nil {
