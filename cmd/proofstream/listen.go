@@ -22,7 +22,8 @@ func listen(variable, addr string) (net.Listener, error) {
 	case errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("not allowed to listen on %s: set %s to a port above 1023, or grant CAP_NET_BIND_SERVICE", addr, variable)
 	case err != nil:
-		return nil, fmt.Errorf("listen on %s %s: %w", variable, addr, err)
+		_, port, _ := net.SplitHostPort(addr)
+		return nil, fmt.Errorf("%w: set %s to :%s or to an address of this machine", err, variable, port)
 	}
 	return l, nil
 }

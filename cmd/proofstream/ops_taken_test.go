@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -30,5 +31,26 @@ func TestTakenMetricsAddress(t *testing.T) {
 	defer chosen.Close()
 	if _, err := openOps(chosen.Addr().String(), logger); err == nil || !strings.Contains(err.Error(), "PROOF_METRICS_ADDR") {
 		t.Errorf("a chosen address, taken, got %v, want an error that says what to do", err)
+	}
+}
+
+// An address that is none of this machine's is told with what to set instead.
+func TestForeignAddress(t *testing.T) {
+	_, err := listen("PROOF_ADDR", "192.0.2.77:7777") // RFC 5737: nobody's
+	if err == nil || !strings.Contains(err.Error(), "set PROOF_ADDR to :7777 or to an address of this machine") {
+		t.Errorf("got %v, want what to do", err)
+	}
+}
+
+// Certificates by ACME need port 80 too; that it is taken is not PROOF_ADDR's fault.
+func TestTakenPlainPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.80:80")
+	if err != nil {
+		t.Skipf("port 80 cannot be had here: %v", err)
+	}
+	defer taken.Close()
+	err = transport{plain: http.NotFoundHandler()}.servePlain(t.Context(), "127.0.0.80:443", slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "PROOF_ACME_HOSTS") || strings.Contains(err.Error(), "PROOF_ADDR") {
+		t.Errorf("got %v, want advice about PROOF_ACME_HOSTS alone", err)
 	}
 }

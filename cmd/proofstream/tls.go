@@ -68,6 +68,11 @@ func (t transport) servePlain(ctx context.Context, addr string, logger *slog.Log
 		return err
 	}
 	l, err := listen("PROOF_ADDR", net.JoinHostPort(host, "80"))
+	var taken *takenError
+	if errors.As(err, &taken) {
+		return fmt.Errorf("%s, where PROOF_ACME_HOSTS needs to answer, is taken by another program: end that one, or unset PROOF_ACME_HOSTS "+
+			"and let that one serve HTTPS in front", taken.addr)
+	}
 	if err != nil {
 		return fmt.Errorf("for certificates and redirects: %w", err)
 	}
