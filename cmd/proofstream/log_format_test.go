@@ -1,0 +1,17 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+func TestLogForMachinesHasDurationsInSeconds(t *testing.T) {
+	var said bytes.Buffer
+	newLogger(Config{LogFormat: "json"}, &said).Info("stopping", "grace", 1500*time.Millisecond, "subscribers", 3)
+	var line map[string]any
+	if err := json.Unmarshal(said.Bytes(), &line); err != nil || line["grace"] != 1.5 || line["subscribers"] != 3.0 || line["msg"] != "stopping" {
+		t.Errorf("got %s, %v", said.String(), err)
+	}
+}
