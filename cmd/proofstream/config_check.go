@@ -118,6 +118,9 @@ func (p *problems) checkNATS(c *Config) {
 		if c.NATSReplicas > 1 {
 			p.add("PROOF_NATS_REPLICAS", alone)
 		}
+		if c.NATSUpdate {
+			p.add("PROOF_NATS_UPDATE", alone)
+		}
 		return
 	}
 	list, err := parseList(c.NATSURL)

@@ -98,6 +98,7 @@ func TestEachProblemNamesItsVariableAndTheWayOut(t *testing.T) {
 		"a cluster without host":                {"PROOF_API_KEYS=" + keyA + "|PROOF_NATS_URL=nats://", "PROOF_NATS_URL", "nats://host:4222"},
 		"credentials without a cluster":         {"PROOF_NATS_CREDS_FILE=" + cert, "PROOF_NATS_CREDS_FILE", "PROOF_NATS_URL"},
 		"copies without a cluster":              {"PROOF_NATS_REPLICAS=3", "PROOF_NATS_REPLICAS", "PROOF_NATS_URL"},
+		"an update without a cluster":           {"PROOF_NATS_UPDATE=true", "PROOF_NATS_UPDATE", "PROOF_NATS_URL"},
 		"more copies than a cluster keeps":      {"PROOF_API_KEYS=" + keyA + "|PROOF_NATS_URL=a|PROOF_NATS_REPLICAS=6", "PROOF_NATS_REPLICAS", "1 to 5"},
 		"a stream with a wildcard":              {"PROOF_NATS_STREAM=shop.>", "PROOF_NATS_STREAM", "letters"},
 		"a certificate without key":             {"PROOF_TLS_CERT_FILE=" + cert, "PROOF_TLS_KEY_FILE", "both or none"},
