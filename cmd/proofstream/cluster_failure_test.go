@@ -134,3 +134,44 @@ func TestClusterComesAndGoes(t *testing.T) {
 	}
 	wantStatus(200, "GET", "/ready", "")
 }
+
+// Two of three servers are killed. The third goes on to answer for the stream, and must not be believed: the service is not
+// ready, while somebody posts or nobody does, and says so once. When the others are back it is ready again by itself.
+func TestClusterLosesItsQuorum(t *testing.T) {
+	t.Parallel()
+	c := startNATS(t, 3)
+	metrics := freePorts(t, 1)[0]
+	p := c.node(fmt.Sprintf("PROOF_METRICS_ADDR=127.0.0.1:%d", metrics))
+	c.whole()
+	p.post(t)
+	_, leads := c.leader()
+	for i, s := range c.servers {
+		if i != leads {
+			s.kill()
+		}
+	}
+	ready := func() bool { a, _ := p.try("GET", "/ready", ""); return a.status == 200 }
+	until(t, patience, func() bool { return !ready() }, p.stderr.String)
+	if _, err := p.tryPost("", "user_name=refused"); err == nil {
+		t.Error("a post was acknowledged by one server of three")
+	}
+	for began := time.Now(); time.Since(began) < 8*time.Second; time.Sleep(20 * time.Millisecond) { // long enough for a few looks at the stream
+		if ready() {
+			t.Fatalf("ready after %v without a quorum:\n%s", time.Since(began), p.stderr)
+		}
+	}
+	if m := (&program{url: fmt.Sprint("http://127.0.0.1:", metrics)}).get(t, "/metrics").body; !strings.Contains(m, "\nproofstream_ready 0\n") {
+		t.Error("the metric tells that it is ready")
+	}
+	for i, s := range c.servers {
+		if i != leads {
+			s.start()
+		}
+	}
+	p.awaitLog("log stores again")
+	until(t, patience, ready, p.stderr.String)
+	p.post(t)
+	if said := p.stderr.String(); strings.Count(said, "log does not store") != 1 || strings.Count(said, "log stores again") != 1 {
+		t.Errorf("told more than once:\n%s", said)
+	}
+}

@@ -91,17 +91,20 @@ func (l *Log) publishUntilAnswered(ctx context.Context, msg *nats.Msg) (*jetstre
 	whole, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
+		begun := time.Now()
 		try, cancel := context.WithTimeout(whole, tryPatience)
 		ack, err := l.js.PublishMsg(try, msg, jetstream.WithRetryAttempts(0))
 		cancel()
 		if err == nil {
-			l.state.mend()
+			if !ack.Duplicate { // else it was stored before, and nothing now
+				l.state.acknowledged()
+			}
 			return ack, nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		l.state.worsen(err)
+		l.state.failed(begun, err)
 		if !passing(err) || !pause(whole, retryPause) {
 			return nil, unavailable(err)
 		}

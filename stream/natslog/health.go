@@ -3,12 +3,16 @@ package natslog
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // health knows whether the log stores, and why not.
 type health struct {
 	mu      sync.Mutex // guards all below
 	trouble error      // nil while appends are expected to succeed
+	doubted time.Time  // when something last spoke against it
+	refused time.Time  // when that last was the answer to an append
+	stored  time.Time  // when a cluster last acknowledged one
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -27,6 +31,12 @@ func (h *health) good() (context.Context, error) {
 func (h *health) worsen(why error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.begin(why)
+}
+
+// begin is worsen. Callers hold h.mu.
+func (h *health) begin(why error) {
+	h.doubted = time.Now()
 	if h.trouble != nil {
 		return
 	}
@@ -43,6 +53,37 @@ func (h *health) explain(why error) {
 	defer h.mu.Unlock()
 	if h.trouble != nil && h.trouble != errClosed {
 		h.trouble = why
+	}
+}
+
+// failed is worsen for an append to a cluster, unless another was acknowledged since it began: what an election
+// swallowed is no news once that is over.
+func (h *health) failed(begun time.Time, why error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stored.After(begun) {
+		return
+	}
+	if !passing(why) {
+		h.refused = time.Now()
+	}
+	h.begin(why)
+}
+
+// since returns how long ago something last spoke against the log, an append was refused, and one stored.
+func (h *health) since() (doubted, refused, stored time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Since(h.doubted), time.Since(h.refused), time.Since(h.stored)
+}
+
+// acknowledged ends trouble with the best of proofs.
+func (h *health) acknowledged() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stored = time.Now()
+	if h.trouble != errClosed {
+		h.trouble = nil
 	}
 }
 

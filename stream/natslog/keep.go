@@ -9,33 +9,38 @@ import (
 
 // Run keeps the log well until ctx ends or it is closed: an embedded one that could not store (a full disk, a failed
 // fsync) is restarted in this process once it can, and what it knows of itself is recorded; of one
-// elsewhere the epochs are read again. Without Run a log that failed once stays unavailable.
+// elsewhere the epochs are read again, and whether it can store. Without Run a log that failed once stays unavailable.
 func (l *Log) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	told := false
-	for {
+	for well := true; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		trouble := l.state.why()
-		if errors.Is(trouble, errClosed) {
+		if errors.Is(l.state.why(), errClosed) {
 			return nil
 		}
-		if trouble != nil && !told {
-			l.opts.Logger.Error("log does not store", "err", trouble)
-		}
-		told = trouble != nil
-		if err := l.tend(ctx, trouble != nil); err == nil && told {
-			l.opts.Logger.Info("log stores again", "epoch", l.newest())
-			told = false
-		}
+		well = l.tell(well)
+		_ = l.tend(ctx, !well)
+		well = l.tell(well)
 	}
 }
 
-// tend does what is to be done each second; its error is why that did not help.
+// tell tells the operator when the log stores again or no longer, and returns whether it does.
+func (l *Log) tell(before bool) (well bool) {
+	trouble := l.state.why()
+	switch well = trouble == nil; {
+	case well && !before:
+		l.opts.Logger.Info("log stores again", "epoch", l.newest())
+	case before && !well && !errors.Is(trouble, errClosed):
+		l.opts.Logger.Error("log does not store", "err", trouble)
+	}
+	return well
+}
+
+// tend does what is to be done each second; its error is why that did not help, which the state tells, too.
 func (l *Log) tend(ctx context.Context, trouble bool) error {
 	switch {
 	case !l.opts.embedded():
@@ -96,20 +101,4 @@ func (l *Log) reconnected(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// refresh reads the epochs of a log elsewhere, and finds it well when that works.
-func (l *Log) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readPatience)
-	defer cancel()
-	s, err := l.js.Stream(ctx, l.opts.Stream)
-	if err != nil {
-		l.state.worsen(err)
-		return err
-	}
-	if chain, err := readChain(s.CachedInfo().Config.Metadata); err == nil && len(chain) > 0 {
-		l.chain.Store(&chain)
-	}
-	l.state.mend()
-	return nil
 }
