@@ -111,19 +111,21 @@ func (l *Log) publishUntilAnswered(ctx context.Context, msg *nats.Msg) (*jetstre
 	}
 }
 
-// passing says whether err is that of an election or of a node that went away.
+// passing says whether err is that of an election, of a node that went away, or of a majority that is slow.
 func passing(err error) bool {
 	var answer *jetstream.APIError
 	if errors.As(err, &answer) {
-		return answer.Code == 503 && answer.ErrorCode != errFull
+		return answer.Code == 503 && answer.ErrorCode != errFull || answer.ErrorCode == errPending
 	}
 	return errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrDisconnected) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded)
 }
 
-// errFull is JetStream's code for a store that has no room left.
-const errFull jetstream.ErrorCode = 10023
+const (
+	errFull    jetstream.ErrorCode = 10023 // JetStream's code for a store that has no room left
+	errPending jetstream.ErrorCode = 10158 // that for a message that the leader has already, and no majority yet
+)
 
 // pause waits, and returns false when ctx ended meanwhile.
 func pause(ctx context.Context, d time.Duration) bool {

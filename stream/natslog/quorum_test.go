@@ -145,8 +145,8 @@ func TestQuorumLost(t *testing.T) {
 	c.stopFollowers(t, l)
 	failing, cancel := context.WithTimeout(t.Context(), tryPatience+time.Second)
 	defer cancel()
-	if _, _, err := l.Append(failing, stream.Draft{Site: "a", Data: payload}); err == nil {
-		t.Error("an append succeeded")
+	if _, _, err := l.Append(failing, stream.Draft{Site: "a", Data: payload}); err == nil || failing.Err() == nil {
+		t.Errorf("an append ended with %v before its time was over, want it to wait for the others", err)
 	}
 	watchTrouble(t, l, lively+steady) // until after the leader has missed the others
 	wantTold(2, 1)
