@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // One of three servers is killed while it leads the stream, then another is stopped without closing its connections: what was
@@ -173,5 +176,27 @@ func TestClusterLosesItsQuorum(t *testing.T) {
 	p.post(t)
 	if said := p.stderr.String(); strings.Count(said, "log does not store") != 1 || strings.Count(said, "log stores again") != 1 {
 		t.Errorf("told more than once:\n%s", said)
+	}
+}
+
+// The stream is deleted, and nobody makes it again: the service ends and says why, and a restart begins a new log.
+func TestClusterDeletedStream(t *testing.T) {
+	t.Parallel()
+	c := startNATS(t, 1)
+	p := c.node()
+	before := p.post(t)
+	ask(c, "delete the stream", func(ctx context.Context, js jetstream.JetStream) (any, error) {
+		return nil, js.DeleteStream(ctx, "proofstream")
+	})
+	until(t, patience, func() bool { a, _ := p.try("GET", "/ready", ""); return a.status != 200 }, p.stderr.String)
+	if status := p.wait(); status != 1 || !strings.Contains(p.stderr.String(), "log was deleted") {
+		t.Fatalf("got status %d:\n%s", status, p.stderr)
+	}
+	p = p.restart()
+	if after := p.post(t); sequence(after) != 1 || after == before {
+		t.Errorf("the first event of the new log is %s; the old one's was %s", after, before)
+	}
+	if s := p.listen(t, "", "Last-Event-ID: "+before); !strings.Contains(s.ready(t).data, `"gap"`) {
+		t.Errorf("a position in the deleted log: %s", s.ready(t).data)
 	}
 }

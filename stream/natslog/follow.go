@@ -37,9 +37,13 @@ func (l *Log) Follow(ctx context.Context, after uint64) iter.Seq2[stream.Event, 
 type LostError struct {
 	Read uint64 // newest sequence that was read
 	Last uint64 // newest sequence of the log as it is now
+	Gone bool   // it was deleted, and there is none now
 }
 
 func (e *LostError) Error() string {
+	if e.Gone {
+		return fmt.Sprintf("log was deleted when it was read up to %d, and nobody made it again; a restart begins an empty one: what has a backup is to be restored before", e.Read)
+	}
 	return fmt.Sprintf("log was replaced by another, which ends at %d, when it was read up to %d; restart to read it anew", e.Last, e.Read)
 }
 
@@ -56,6 +60,7 @@ type follower struct {
 	last      uint64
 	created   time.Time // when the stream was made that is being read
 	short     time.Time // since when the log ends before what was read
+	gone      time.Time // since when a cluster says that there is no log
 	delivered uint64    // messages that the consumer of this run has brought
 	yield     func(stream.Event, error) bool
 }
@@ -163,16 +168,21 @@ func (f *follower) page(ctx context.Context) error {
 	return nil
 }
 
-// shortFor is how long a log may end before what was read from it: a server that was just elected
-// leader takes a moment to apply what it has.
-const shortFor = 10 * time.Second
+const (
+	// shortFor is how long a log may end before what was read from it: a server that was just elected
+	// leader takes a moment to apply what it has.
+	shortFor = 10 * time.Second
+	// goneFor is how long a cluster may say that there is no log. One that starts says nothing, or that it has
+	// no leader, until it knows its streams; but this is not worth a mistake.
+	goneFor = 10 * time.Second
+)
 
 // check fails with a LostError when this is not the log that was read, or no longer reaches as far.
 func (f *follower) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, f.log.followPatience())
 	defer cancel()
 	s, err := f.log.js.Stream(ctx, f.log.opts.Stream)
-	if err != nil {
+	if err := f.missing(err); err != nil {
 		return err
 	}
 	info := s.CachedInfo()
@@ -192,6 +202,20 @@ func (f *follower) check(ctx context.Context) error {
 		return lost
 	}
 	return errShort
+}
+
+// missing turns the answer that there is no log into a LostError when it was the only one for a while. An embedded
+// log is made anew by whoever repairs it.
+func (f *follower) missing(err error) error {
+	switch {
+	case f.log.opts.embedded() || !errors.Is(err, jetstream.ErrStreamNotFound):
+		f.gone = time.Time{}
+	case f.gone.IsZero():
+		f.gone = time.Now()
+	case time.Since(f.gone) > goneFor:
+		return &LostError{Read: f.last, Gone: true}
+	}
+	return err
 }
 
 // pass yields the event in msg, unless a page had it already.

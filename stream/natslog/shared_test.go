@@ -193,6 +193,34 @@ func TestReplacedStreamEndsFollow(t *testing.T) {
 	t.Error("follow ended without saying why")
 }
 
+// TestDeletedStreamEndsFollow would catch a reader that waits for ever for a stream that was deleted.
+func TestDeletedStreamEndsFollow(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, 1)
+	l := opened(t, Options{URL: c.url()})
+	appendFive(t, l)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	var deleted time.Time
+	for e, err := range l.Follow(ctx, 0) {
+		if lost := new(LostError); errors.As(err, &lost) {
+			if after := time.Since(deleted); !lost.Gone || lost.Read != 5 || after < goneFor {
+				t.Errorf("ended %v after it was deleted, with %v", after, lost)
+			}
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if e.Seq == 5 {
+			if err := l.js.DeleteStream(ctx, "proofstream"); err != nil {
+				t.Fatal(err)
+			}
+			deleted = time.Now()
+		}
+	}
+	t.Error("follow ended without saying why")
+}
+
 func appendFive(t *testing.T, l *Log) {
 	t.Helper()
 	for range 5 {
