@@ -185,7 +185,7 @@ func (c *natsCluster) leader() (*natsServer, int) {
 func (c *natsCluster) whole() {
 	c.t.Helper()
 	times := 0 // in a row: the first answers after a start may be of before
-	until(c.t, 2*patience, func() bool {
+	until(c.t, 4*patience, func() bool {
 		info := c.info()
 		if times++; info.Cluster == nil || info.Cluster.Leader == "" || len(info.Cluster.Replicas) != info.Config.Replicas-1 {
 			times = 0
