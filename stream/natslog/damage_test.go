@@ -84,6 +84,32 @@ var damages = []struct {
 	{"everything is missing", func(t *testing.T, m string) { remove(t, filepath.Join(m, "../../../..")) }, true},
 	{"the index is missing", func(t *testing.T, m string) { remove(t, m+"/index.db") }, false},
 	{"a bit of the index is flipped", func(t *testing.T, m string) { flip(t, m+"/index.db", 40) }, false},
+	{"the record is missing", func(t *testing.T, m string) { remove(t, recordBeside(m)) }, true},
+	{"the record is missing, and the tail", func(t *testing.T, m string) { remove(t, recordBeside(m)); cut(t, m+"/3.blk", 70) }, true},
+	{"the record and the index are missing", func(t *testing.T, m string) { remove(t, recordBeside(m), m+"/index.db") }, true},
+	{"the record and every block are missing", func(t *testing.T, m string) { remove(t, recordBeside(m), m) }, true},
+	{"the record is empty", func(t *testing.T, m string) { write(t, recordBeside(m), "") }, true},
+	{"the record holds nothing", func(t *testing.T, m string) { write(t, recordBeside(m), "{}") }, true},
+	{"the record is something else", func(t *testing.T, m string) { write(t, recordBeside(m), "\x00\x00\x00") }, true},
+	{"the record is cut", func(t *testing.T, m string) { cut(t, recordBeside(m), 30) }, true},
+	{"a number in the record is another", func(t *testing.T, m string) { alter(t, recordBeside(m), `"last":5000`, `"last":1000`) }, true},
+}
+
+// recordBeside returns where the record is of the log with these blocks.
+func recordBeside(msgs string) string { return recordPath(filepath.Join(msgs, "../../../../..")) }
+
+func alter(t *testing.T, path, from, to string) {
+	data, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(data, []byte(from)) {
+		t.Fatalf("%s holds no %s: %v", path, from, err)
+	}
+	write(t, path, string(bytes.Replace(data, []byte(from), []byte(to), 1)))
+}
+
+func write(t *testing.T, path, text string) {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestDamageIsToldAndOldCursorsFindAGap would catch a log that comes back with less than it had and
@@ -125,7 +151,10 @@ func copyDir(t *testing.T, from, to string) {
 func checkDamage(t *testing.T, from string, damage func(*testing.T, string)) {
 	dir := t.TempDir()
 	copyDir(t, from, dir)
-	old := readRecord(dir)
+	old, err := readRecord(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	damage(t, filepath.Join(dir, "jetstream/$G/streams/proofstream/msgs"))
 	l := opened(t, Options{Dir: dir, Fsync: time.Minute, Retain: 1e6})
 	if len(l.Damage()) == 0 {
@@ -175,6 +204,28 @@ func checkOrder(t *testing.T, l *Log, seq uint64) {
 	}
 	if !slices.IsSortedFunc(events, func(a, b stream.Event) int { return int(a.Seq) - int(b.Seq) }) {
 		t.Errorf("read out of order")
+	}
+}
+
+// TestInterruptedFirstStartIsNoDamage would catch a new log called damaged because the process was killed before it knew
+// more of it than that it was about to begin.
+func TestInterruptedFirstStartIsNoDamage(t *testing.T) {
+	dir := t.TempDir()
+	first := &Log{opts: Options{Dir: dir}.withDefaults()}
+	for _, files := range []string{"none", "all"} {
+		if _, err := first.inspect(); err != nil {
+			t.Fatal(err)
+		}
+		l := opened(t, Options{Dir: dir})
+		if d := l.Damage(); len(d) > 0 {
+			t.Errorf("with %s of the server's files: %v", files, d)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := (&record{First: 1}).write(dir, true); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

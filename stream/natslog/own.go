@@ -3,6 +3,9 @@ package natslog
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -53,17 +56,26 @@ func (l *Log) seal() error {
 
 // inspect compares the files with their sums, before the server touches them. Sums that were right
 // are struck from the record: they will not be for long. It returns whether the files were left in good
-// order.
+// order. The record is there before any of them: should it be missing some day, that is damage.
 func (l *Log) inspect() (sealed bool, err error) {
-	r := readRecord(l.opts.Dir)
-	if r == nil || r.Files == nil {
-		return false, nil
+	r, err := readRecord(l.opts.Dir)
+	if errors.Is(err, fs.ErrNotExist) && !l.begun() {
+		return false, (&record{First: 1}).write(l.opts.Dir, true)
+	}
+	if err != nil || r.Files == nil {
+		return false, nil // openOwn looks at the record again
 	}
 	if l.wrong, err = r.compareFiles(l.files()); err != nil || len(l.wrong) > 0 {
 		return false, err
 	}
 	r.Files = nil
 	return true, r.write(l.opts.Dir, true)
+}
+
+// begun says whether the embedded server has begun a stream here.
+func (l *Log) begun() bool {
+	_, err := os.Lstat(filepath.Dir(l.files()))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // files is where the embedded server keeps the events.
@@ -74,16 +86,17 @@ func (l *Log) files() string {
 // openOwn opens or creates the stream of the embedded server, with today's settings and a new epoch,
 // and compares it with the record of what it was. Callers hold l.keep, or are Open.
 func (l *Log) openOwn(ctx context.Context) error {
-	old := readRecord(l.opts.Dir)
+	old, unreadable := readRecord(l.opts.Dir)
 	cfg, state, chain, err := l.recover(ctx, old)
 	if err != nil {
 		return err
 	}
-	var wrong []string
-	if old != nil {
-		wrong = append(l.wrong, old.compare(bounds(state))...)
+	wrong := l.wrong
+	if l.wrong = nil; unreadable != nil {
+		wrong = append(wrong, fmt.Sprintf("the record of what there was is lost: %v", unreadable))
+	} else {
+		wrong = append(wrong, old.compare(bounds(state))...)
 	}
-	l.wrong = nil
 	if len(wrong) > 0 {
 		l.tellDamage(wrong, state)
 		chain = nil // whoever is before or after what is missing must be told of a gap
@@ -109,7 +122,7 @@ func (l *Log) recover(ctx context.Context, old *record) (cfg jetstream.StreamCon
 		if s, err = l.js.CreateStream(ctx, l.opts.settings(jetstream.StreamConfig{})); err != nil {
 			return cfg, state, nil, err
 		}
-		if old != nil {
+		if old != nil && len(old.Chain) > 0 { // without, this is the first start
 			chain = old.Chain
 			l.opts.Logger.Warn("the log's description was missing or torn; made anew from the record", "dir", l.opts.Dir)
 		}

@@ -1,6 +1,7 @@
 package natslog
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,30 +32,46 @@ type record struct {
 
 func recordPath(dir string) string { return filepath.Join(dir, "log.json") }
 
-// readRecord returns the record in dir, or nil when there is none that can be read: it is written
-// without waiting for the disk while the log runs, and a power cut may take it.
-func readRecord(dir string) *record {
+// readRecord returns the record in dir. The error is an fs.ErrNotExist when there is none; any other says why it
+// cannot be what was written.
+func readRecord(dir string) (*record, error) {
 	data, err := os.ReadFile(recordPath(dir))
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	r := new(record)
 	if err := json.Unmarshal(data, r); err != nil {
-		return nil
+		return nil, err
 	}
-	return r
+	body, sum, summed := bytes.Cut(data, []byte(sumBegins))
+	if summed && string(sum) != checksum(body)+sumEnds || !summed && len(r.Chain) == 0 {
+		return nil, errors.New("it is not as it was written")
+	}
+	return r, nil
 }
 
-// write replaces the record in dir, on disk when it returns if synced.
+// A record ends with a checksum of all that is before. (One of an older program has none.)
+const sumBegins, sumEnds = `,"sum":"`, `"}`
+
+func checksum(data []byte) string {
+	return fmt.Sprintf("%08x", crc32.Checksum(data, castagnoli))
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// write replaces the record in dir. A power cut leaves the former or this one, never half of it; this one for sure
+// if synced.
 func (r *record) write(dir string, synced bool) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
+	body := bytes.TrimSuffix(data, []byte("}"))
+	data = append(body, sumBegins+checksum(body)+sumEnds...)
 	if synced {
 		return replace(recordPath(dir), data)
 	}
-	if err := os.WriteFile(recordPath(dir)+".tmp", data, 0o600); err != nil {
+	if err := writeSynced(recordPath(dir)+".tmp", data); err != nil {
 		return err
 	}
 	return os.Rename(recordPath(dir)+".tmp", recordPath(dir))
@@ -126,7 +143,7 @@ func sum(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	h := crc32.New(castagnoli)
 	n, err := io.Copy(h, f)
 	return fmt.Sprintf("%d:%08x", n, h.Sum32()), err
 }
