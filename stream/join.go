@@ -77,7 +77,10 @@ func (r *Registry) locate(ctx context.Context, position string) (uint64, Welcome
 		}
 		reason = chain.Locate(id, max(state.Last, r.head.Load()))
 	}
-	if reason != "" {
+	switch {
+	case reason == Foreign && chain.Seen(id):
+		return id.Seq, Welcome{Replay: Gap, Reason: reason}, nil
+	case reason != "":
 		return 0, Welcome{Replay: Gap, Reason: reason}, nil
 	}
 	return id.Seq, Welcome{Replay: Complete, Position: id}, nil
@@ -97,9 +100,9 @@ func (t *site) begin(s *Subscription, seq uint64, w Welcome, recent int) (Welcom
 	case w.Replay == Complete && seq < t.floor:
 		w = Welcome{Replay: Gap, Reason: Expired}
 		fallthrough
-	case w.Reason == Foreign: // seq is 0
+	case w.Reason == Foreign: // seq is 0, but for who has seen what is left up to there
 		s.pos, s.gapTo, s.toldGap = t.beforeKept(seq), t.floor, true
-		w.Position = chain.ID(s.pos)
+		w.Position = chain.Position(s.pos)
 		t.enter(s, true)
 	case w.Replay == Complete:
 		s.pos = seq
@@ -107,9 +110,9 @@ func (t *site) begin(s *Subscription, seq uint64, w Welcome, recent int) (Welcom
 	default: // fresh, ahead, malformed
 		s.pos = t.position()
 		s.backlog = t.recent(recent)
-		w.Position = chain.ID(s.pos)
+		w.Position = chain.Position(s.pos)
 		if len(s.backlog) > 0 {
-			w.Position = chain.ID(s.backlog[0].Seq() - 1)
+			w.Position = chain.Position(s.backlog[0].Seq() - 1)
 		}
 		t.enter(s, false)
 	}
@@ -142,5 +145,5 @@ func (r *Registry) Recent(name string, n int) ([]*Frame, ID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.expire(r.now())
-	return t.recent(n), r.log.Chain().ID(t.position())
+	return t.recent(n), r.log.Chain().Position(t.position())
 }

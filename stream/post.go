@@ -39,7 +39,7 @@ func (p *Poster) Retract(ctx context.Context, site string, id ID) error {
 	if err != nil {
 		return err
 	}
-	if id.Seq == 0 || p.Log.Chain().Locate(id, state.Last) != "" || p.Log.Chain().ID(id.Seq) != id {
+	if id.Seq == 0 || id.Seq > state.Last || p.Log.Chain().ID(id.Seq) != id {
 		return ErrNotFound
 	}
 	ev, err := p.Log.Get(ctx, id.Seq)

@@ -160,18 +160,17 @@ func checkDamage(t *testing.T, from string, damage func(*testing.T, string)) {
 	if len(l.Damage()) == 0 {
 		t.Errorf("nothing told")
 	}
-	state, err := l.State(t.Context())
+	left, err := l.State(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, seq := range []uint64{1, 100, 2700, 4900, 5000} {
-		if why := l.Chain().Locate(old.Chain.ID(seq), state.Last); why != stream.Foreign {
-			t.Errorf("cursor at %d is %q, want %q", seq, why, stream.Foreign)
-		}
-	}
+	checkGap(t, l, old.Chain, left.Last)
 	seq, _, err := l.Append(t.Context(), stream.Draft{Site: "s0", Data: bulk})
 	if err != nil {
 		t.Fatalf("append afterwards: %v", err)
+	}
+	if id := l.Chain().ID(seq); id.Epoch != l.newest() {
+		t.Errorf("what comes next is %v: it may have been given before", id)
 	}
 	checkOrder(t, l, seq)
 	if err := l.Close(); err != nil {
@@ -180,6 +179,29 @@ func checkDamage(t *testing.T, from string, damage func(*testing.T, string)) {
 	l = opened(t, Options{Dir: dir, Fsync: time.Minute, Retain: 1e6})
 	if d := l.Damage(); len(d) > 0 {
 		t.Errorf("told again at the next start: %v", d)
+	}
+	checkGap(t, l, old.Chain, left.Last)
+	if why := l.Chain().Locate(l.Chain().Position(left.Last/2), seq); why != "" {
+		t.Errorf("a position given since is %q", why)
+	}
+}
+
+// checkGap checks that the events of a damaged log, up to the last that is left, have the ids that they had, and that
+// nobody goes on from any.
+func checkGap(t *testing.T, l *Log, was stream.Chain, left uint64) {
+	t.Helper()
+	state, err := l.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, seq := range []uint64{1, 100, 2700, 4900, 4999, 5000} {
+		id := was.ID(seq)
+		if why := l.Chain().Locate(id, state.Last); why != stream.Foreign {
+			t.Errorf("cursor at %d is %q, want %q", seq, why, stream.Foreign)
+		}
+		if now := l.Chain().ID(seq); (now == id) != (seq <= left) {
+			t.Errorf("of %d that are left, %v is now %v", left, id, now)
+		}
 	}
 }
 
@@ -204,6 +226,29 @@ func checkOrder(t *testing.T, l *Log, seq uint64) {
 	}
 	if !slices.IsSortedFunc(events, func(a, b stream.Event) int { return int(a.Seq) - int(b.Seq) }) {
 		t.Errorf("read out of order")
+	}
+}
+
+// TestDamagedLogIsCarriedOver would catch a move to a cluster that forgets what may be missing, or how its events are
+// called.
+func TestDamagedLogIsCarriedOver(t *testing.T) {
+	c, dir := startCluster(t, 1), t.TempDir()
+	own := opened(t, Options{Dir: dir})
+	fill(t, own, payload, 10, 1)
+	was := own.Chain()
+	if err := own.Close(); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, own.files()+"/index.db")
+	for range 2 { // the node that carries it, and one that finds it there
+		l := opened(t, Options{URL: c.url(), Dir: dir})
+		for seq := uint64(1); seq <= 10; seq++ {
+			id, position := was.ID(seq), l.Chain().Position(seq)
+			if l.Chain().ID(seq) != id || l.Chain().Locate(id, 10) != stream.Foreign || l.Chain().Locate(position, 10) != "" {
+				t.Errorf("event %v is now %v, its old position %q, the new one, %v, %q",
+					id, l.Chain().ID(seq), l.Chain().Locate(id, 10), position, l.Chain().Locate(position, 10))
+			}
+		}
 	}
 }
 

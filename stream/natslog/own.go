@@ -97,11 +97,12 @@ func (l *Log) openOwn(ctx context.Context) error {
 	} else {
 		wrong = append(wrong, old.compare(bounds(state))...)
 	}
+	begin := chain.Open
 	if len(wrong) > 0 {
 		l.tellDamage(wrong, state)
-		chain = nil // whoever is before or after what is missing must be told of a gap
+		begin = chain.Break // whoever is before or after what is missing must be told of a gap
 	}
-	if err := l.update(ctx, cfg, chain.Open(newEpoch(), state.LastSeq, keepEpochs)); err != nil {
+	if err := l.update(ctx, cfg, begin(newEpoch(), state.LastSeq, keepEpochs)); err != nil {
 		return err
 	}
 	if err := l.syncPath(); err != nil {
@@ -137,7 +138,7 @@ func (l *Log) recover(ctx context.Context, old *record) (cfg jetstream.StreamCon
 }
 
 func (l *Log) tellDamage(wrong []string, state jetstream.StreamState) {
-	l.opts.Logger.Error("log is damaged; visitors who come back will be told of a gap, and get all that is kept",
+	l.opts.Logger.Error("log is damaged; visitors who come back will be told of a gap, and get what is kept; every event that is kept keeps its id",
 		"dir", l.opts.Dir, "damage", wrong, "events", state.Msgs, "last", state.LastSeq)
 	l.mu.Lock()
 	l.damage = append(l.damage, wrong...)
