@@ -42,6 +42,9 @@ func (l *Log) carried(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("carry the log over: %w", err)
 	}
+	l.mu.Lock()
+	l.damage = own.Damage()
+	l.mu.Unlock()
 	chain := own.Chain()
 	l.chain.Store(&chain)
 	l.opts.Logger.Info("carried the embedded log over to the cluster; every event keeps its id, and the directory is no longer used",

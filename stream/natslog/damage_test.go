@@ -240,8 +240,11 @@ func TestDamagedLogIsCarriedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	remove(t, own.files()+"/index.db")
-	for range 2 { // the node that carries it, and one that finds it there
+	for _, told := range []bool{true, false} { // the node that carries it, and one that finds it there
 		l := opened(t, Options{URL: c.url(), Dir: dir})
+		if d := l.Damage(); len(d) > 0 != told {
+			t.Errorf("damage told: %v, want %v", d, told)
+		}
 		for seq := uint64(1); seq <= 10; seq++ {
 			id, position := was.ID(seq), l.Chain().Position(seq)
 			if l.Chain().ID(seq) != id || l.Chain().Locate(id, 10) != stream.Foreign || l.Chain().Locate(position, 10) != "" {
