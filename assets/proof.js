@@ -32,7 +32,7 @@
 
   const attribute = name => (tag.getAttribute('data-' + name) || '').trim();
   const number = (name, absent) => /^\d{1,9}$/.test(attribute(name)) ? +attribute(name) : absent;
-  const choice = (name, ...words) => words.find(word => word == attribute(name)) || words[0];
+  const choice = (name, ...words) => words.includes(attribute(name)) ? attribute(name) : words[0];
 
   const site = attribute('site') || 'default';
   const position = choice('position', 'bottom-right', 'bottom-left', 'top-right', 'top-left');
@@ -56,11 +56,9 @@
 
   // The sentence for a language, from its most specific code to none: pt-br, pt, "".
   const template = (code, past) => {
-    const name = 'template' + (past ? '-past' : '');
-    for (; code; code = code.replace(/-?[^-]*$/, '')) {
-      if (attribute(name + '-' + code)) return attribute(name + '-' + code);
-    }
-    return attribute(name) || (past ? '{user_name} signed up with {offer_name}' : '{user_name} just signed up with {offer_name}!');
+    const name = past ? 'template-past' : 'template';
+    return code ? attribute(name + '-' + code) || template(code.replace(/-?[^-]*$/, ''), past) :
+      attribute(name) || (past ? '{user_name} signed up with {offer_name}' : '{user_name} just signed up with {offer_name}!');
   };
 
   // Whether POST /signup would accept an address: https: or a path; printable ASCII, no user info.
@@ -211,8 +209,12 @@
         focus.top >= card.offsetTop && focus.bottom <= card.offsetTop + card.offsetHeight) card.classList.toggle('top');
   };
 
-  card.onpointerenter = card.onpointerleave = ({type, pointerType}) => {
-    hovered = type == 'pointerenter' && pointerType != 'touch';
+  card.onpointerenter = ({pointerType}) => {
+    hovered = pointerType != 'touch';
+    proceed();
+  };
+  card.onpointerleave = () => {
+    hovered = false;
     proceed();
   };
 
@@ -232,6 +234,7 @@
   const IDLE = 0, SHOWING = 1, COOLING = 2;
   const narrow = matchMedia('(max-width:767px)');
   const slide = Math.min(SLIDE, duration / 2.5);
+  card.style.transitionDuration = slide + 'ms';
   let state = IDLE;
   let timer;                        // of the state we are in
   let backlog = [];                 // events that wait, oldest first
@@ -251,14 +254,12 @@
     if (!at || handled.includes(event.id)) return;
     drop(event);
     newest = Math.max(newest, at);
-    if (!(at > since) && past-- < 1) return;
-    backlog.push(event);
-    backlog.sort((a, b) => timeOf(a) - timeOf(b)).splice(0, backlog.length - BACKLOG);
+    if (at > since || past-- > 0) backlog = [...backlog, event].sort((a, b) => timeOf(a) - timeOf(b)).slice(-BACKLOG);
     next();
   };
 
   const drop = ({id}) => {
-    handled = [id, ...handled].slice(0, REMEMBERED);
+    handled = [...handled, id].slice(-REMEMBERED);
     backlog = backlog.filter(event => event.id != id);
   };
 
@@ -297,7 +298,6 @@
     sentence = off = 0;
     left = duration;
     card.className = narrow.matches ? '' : position.replace('-', ' ');
-    card.style.transitionDuration = slide + 'ms';
     host.className = 'visible';
     image.style.background = '';
     image.src = isSafe(current.img_path) ? current.img_path : beside('default.svg');
@@ -347,8 +347,7 @@
 
   // silence keeps what closing means: for this card, this session, a day or ever.
   const silence = () => {
-    const until = dismiss == 'day' ? Date.now() + DAY : 9e15;
-    if (dismiss != 'card') remember(dismiss == 'session' ? TAB : BROWSER, {until});
+    if (dismiss != 'card') remember(dismiss == 'session' ? TAB : BROWSER, {until: dismiss == 'day' ? Date.now() + DAY : 9e15});
   };
 
   // ---- Connection: the tab that has the lock reads the stream, for all tabs of the browser.
@@ -364,13 +363,13 @@
   let lookAt = Infinity;            // when /recent is asked
   let tries = 0;
   let ticked = started;
-  let hiddenAt = 0;
+  let hiddenAt;
   let alive = true;                 // not destroyed, not in the back/forward cache
 
   const wanted = () => alive && !card.hidden && (onPhones || !narrow.matches) &&
     shown < maxPerPage && !(recall(TAB).count >= maxPerSession) &&
-    ![BROWSER, TAB].some(area => recall(area).until > Date.now()) &&
-    (!document.hidden || locks && waiting && Date.now() - hiddenAt < MINUTE);
+    !(recall(TAB).until > Date.now()) && !(recall(BROWSER).until > Date.now()) &&
+    (!document.hidden || locks && waiting && !(Date.now() - hiddenAt > MINUTE));
 
   // update starts or stops listening and showing: after anything that wanted() looks at, and each second.
   const update = () => {
@@ -405,7 +404,7 @@
   const open = () => {
     expect(OPENING);
     source = new EventSource(beside('../events?') + new URLSearchParams({site, last_event_id: lastId}));
-    ['ready', 'signup', 'retract', 'busy'].map(type => on(source, type, hear));
+    for (const type in take) on(source, type, hear);
     source.onerror = () => {
       // CLOSED is for good; else the browser comes back by itself, and is left to it once.
       if (source.readyState == 2 || tries++) lost();
@@ -417,30 +416,36 @@
   const lost = () => {
     source.close();
     source = null;
-    due = Date.now() + Math.random() * Math.min(MINUTE, SECOND * 2 ** tries++);
+    expect(Math.random() * Math.min(MINUTE, SECOND * 2 ** tries++));
   };
 
   const hear = ({type, data, lastEventId}) => {
     tries = 0;
-    due = Date.now() + SILENCE * (.8 + Math.random() * .4);
+    expect(SILENCE * (.8 + Math.random() * .4));
     lookAt = Infinity;
     lastId = lastEventId || lastId;   // `busy` on a new stream has none
     data = {id: lastId, ...JSON.parse(data)};
-    take(type, data);
+    take[type](data);
     tell(type, data);
   };
 
-  // take handles a frame of the stream, or a word from another tab.
-  const take = (type, data) => {
-    if (type == 'ready') {
-      setClock(Date.parse(data.time) - Date.now());
-      if (data.replay == 'gap') since = Math.max(since, newest);   // all that is kept follows: not once more
-    }
-    if (type == 'signup') enqueue(data);
-    if (/seen|retract/.test(type)) drop(data);
-    if (type == 'retract' && current?.id == data.id) close('retracted');
-    if (type == 'closed') silence();
-    if (type == 'hello' && leading) tell();
+  // What becomes of a frame of the stream, or of a word from another tab.
+  const take = {
+    ready({time, replay}) {
+      setClock(Date.parse(time) - Date.now());
+      if (replay == 'gap') since = Math.max(since, newest);   // all that is kept follows: not once more
+    },
+    signup: enqueue,
+    seen: drop,
+    retract(event) {
+      drop(event);
+      if (current?.id == event.id) close('retracted');
+    },
+    closed: silence,
+    hello() {
+      if (leading) tell();
+    },
+    busy() {},
   };
 
   const tell = (type, data) => channel?.postMessage({type, data, leading, skew, lastId});
@@ -484,13 +489,14 @@
   let ticking;
 
   const tune = () => {
-    channel = window.BroadcastChannel && new BroadcastChannel(KEY);
-    if (channel) channel.onmessage = ({data}) => {
+    if (!window.BroadcastChannel) return;
+    channel = new BroadcastChannel(KEY);
+    channel.onmessage = ({data}) => {
       if (data.leading) {
         setClock(data.skew);
         lastId = data.lastId;
       }
-      take(data.type, data.data);
+      take[data.type]?.(data.data);
     };
   };
 
@@ -507,7 +513,7 @@
         hiddenAt = Date.now();
         close('elapsed');
         release?.();
-      } else if (hiddenAt && Date.now() - hiddenAt > MINUTE) {
+      } else if (Date.now() - hiddenAt > MINUTE) {
         backlog = [];
         lastId = '';
         wish = CATCH_UP;
