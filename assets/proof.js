@@ -270,14 +270,11 @@
     clearTimeout(timer);
     const early = started + delay - Date.now();
     if (early > 0) return timer = setTimeout(next, early);
-    const turn = () => new Promise(done => {
+    asking = true;
+    await inTurn(' card', () => new Promise(done => {
       release = done;
       if (!mayShow() || !show()) done();
-    });
-    asking = true;
-    try {
-      await (locks ? locks.request(KEY + ' card', turn) : turn());
-    } catch {}
+    }));
     asking = false;
     next();
   };
@@ -351,7 +348,7 @@
 
   // ---- Connection: the tab that has the lock reads the stream, for all tabs of the browser.
 
-  const {locks} = navigator;
+  let {locks} = navigator;          // 0 where they are of no use
   let channel;                      // between the tabs
   let waiting;                      // ends our leading, or our waiting to lead
   let leading;
@@ -383,16 +380,21 @@
     next();
   };
 
+  // inTurn waits for our turn among all tabs. Where the browser has no locks, or refuses them, each tab takes it at once.
+  const inTurn = (name, turn, signal) =>
+    (async () => locks.request(KEY + name, {signal}, turn))().catch(() => {
+      if (!signal?.aborted) locks = 0;
+      return turn();
+    }).catch(() => {});
+
   const start = async ({signal}) => {
     tell('hello');
     if (wish) await look();
-    const lead = () => signal.aborted || new Promise(done => {
+    inTurn('', () => signal.aborted || new Promise(done => {
       signal.onabort = done;
       leading = true;
       open();
-    });
-    if (locks) locks.request(KEY, {signal}, lead).catch(() => {});
-    else lead();
+    }), signal);
   };
 
   const expect = delay => {

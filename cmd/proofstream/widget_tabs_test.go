@@ -113,23 +113,34 @@ func TestWidgetHandsTheStreamToAVisibleTab(t *testing.T) {
 	p.awaitSubscribers(t, 1)
 }
 
-// Without Web Locks and BroadcastChannel visible tabs connect, and hidden ones let go.
+// Without Web Locks and BroadcastChannel, and where the visitor's settings refuse locks and storage, visible tabs connect,
+// and hidden ones let go.
 func TestWidgetWithoutWebLocksConnectsVisibleTabs(t *testing.T) {
 	t.Parallel()
-	p := start(t)
-	const old = "<script>delete Navigator.prototype.locks; delete window.BroadcastChannel</script>"
-	html := widgetPage(p.url, quick, "")
-	url := servePage(t, old+html)
-	first := tab(t, url)
-	p.awaitSubscribers(t, 1)
-	second := neighbour(t, first, url)
-	p.awaitSubscribers(t, 1)
-	p.post(t, "user_name=Ada")
-	awaitShows(t, second, 1)
-	toFront(t, first)
-	p.post(t, "user_name=Bob")
-	if got, want := fmt.Sprint(awaitShows(t, first, 1)), "[Bob]"; got != want {
-		t.Errorf("the other tab: got %s, want %s", got, want)
+	for name, script := range map[string]string{
+		"old": "delete Navigator.prototype.locks; delete window.BroadcastChannel",
+		"refused": `const refuse = () => { throw new DOMException('refused', 'SecurityError') }
+			LockManager.prototype.request = async () => refuse()
+			for (const area of ['localStorage', 'sessionStorage']) Object.defineProperty(window, area, {get: refuse})`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t)
+			url := servePage(t, "<script>"+script+"</script>"+widgetPage(p.url, quick, ""))
+			first := tab(t, url)
+			p.awaitSubscribers(t, 1)
+			second := neighbour(t, first, url)
+			awaitJS(t, second, "part('card') && !part('card').hidden")
+			p.awaitSubscribers(t, 1)
+			p.post(t, "user_name=Ada")
+			awaitShows(t, second, 1)
+			toFront(t, first)
+			p.awaitSubscribers(t, 1)
+			p.post(t, "user_name=Bob")
+			if got, want := fmt.Sprint(awaitShows(t, first, 1)), "[Bob]"; got != want {
+				t.Errorf("the other tab: got %s, want %s", got, want)
+			}
+		})
 	}
 }
 
