@@ -279,13 +279,13 @@
     next();
   };
 
-  // show shows the first live event, else the first, that this browser has not seen, if there is one.
+  // show shows the first live event, else the first, unless this browser has seen it. Whatever becomes of it, it waits no more.
   const show = () => {
-    const seen = Array.from(recall(BROWSER).seen || []).filter(([, at]) => at > Date.now() - DAY);
-    backlog = backlog.filter(event => !seen.some(([id]) => id == event.id));
-    current = backlog.find(event => timeOf(event) > since) || backlog[0];
-    if (!current) return;
-    drop(current);
+    const event = backlog.find(event => timeOf(event) > since) || backlog[0];
+    drop(event);
+    const seen = [].concat(recall(BROWSER).seen).filter(entry => entry?.[1] > Date.now() - DAY);
+    if (seen.some(entry => entry[0] == event.id)) return;
+    current = event;
     tell('seen', current);
     remember(BROWSER, {seen: [...seen, [current.id, Date.now()]].slice(-REMEMBERED)});
     remember(TAB, {count: (recall(TAB).count | 0) + 1});

@@ -72,3 +72,19 @@ func TestWidgetShowsNothingThatDidNotHappen(t *testing.T) {
 		t.Errorf("got %v, want %v and one more", got, ids)
 	}
 }
+
+// What stands in the storage is a stranger's, too: damaged parts of it do not count, and cards go on.
+func TestWidgetIgnoresADamagedMemory(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	tab := p.open(t, `data-duration="60" data-cooldown="0" data-max-per-session="99"`)
+	for i, record := range []string{`{"seen":[1]}`, `{"seen":[null,{"1":9e15},[]]}`, `{"seen":{"length":4294967296}}`, `{"seen":"text"}`,
+		`{"seen":7,"count":[],"until":{}}`, `[null]`, `"text"`, `null`, `7`, `no JSON`, ``} {
+		eval[chromedp.Void](t, tab, "localStorage['proofstream:default'] = sessionStorage['proofstream:default'] = '"+record+"'")
+		id := p.post(t)
+		awaitShows(t, tab, i+1)
+		if got := eval[string](t, tab, "JSON.parse(localStorage['proofstream:default']).seen.at(-1)[0]"); got != id {
+			t.Errorf("after %s: the newest card seen is %s, want %s", record, got, id)
+		}
+	}
+}
