@@ -372,12 +372,16 @@
     if (wanted()) {
       if (!waiting) start(waiting = new AbortController());
     } else {
-      waiting?.abort();
-      source?.close();
-      waiting = source = null;
-      leading = tries = 0;
+      stop();
     }
     next();
+  };
+
+  const stop = () => {
+    waiting?.abort();
+    source?.close();
+    waiting = source = null;
+    leading = tries = 0;
   };
 
   // inTurn waits for our turn among all tabs. Where the browser has no locks, or refuses them, each tab takes it at once.
@@ -515,10 +519,12 @@
         close('elapsed');
         release?.();
       } else if (Date.now() - hiddenAt > MINUTE) {
+        handled = handled.filter(id => !backlog.some(event => event.id == id));
         backlog = [];
         lastId = '';
         wish = CATCH_UP;
         past = 0;
+        stop();
       }
       update();
     });

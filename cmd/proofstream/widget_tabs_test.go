@@ -11,13 +11,18 @@ import (
 )
 
 // A hidden tab shows nothing. Hidden for long it lets the stream go, and on return shows the newest three
-// of what came since.
+// of what came since, whether it had heard of them or not; also where the browser froze it, so that it let nothing go.
 func TestWidgetLetsTheStreamGoWhileHidden(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	shop := tab(t, servePage(t, widgetPage(p.url, quick, "")))
+	const freezer = `<script>
+		var frozen = false
+		const interval = setInterval
+		setInterval = (f, ms) => interval(() => frozen || f(), ms)
+	</script>`
+	shop := tab(t, servePage(t, freezer+widgetPage(p.url, quick, "")))
 	p.awaitSubscribers(t, 1)
-	neighbour(t, shop, "about:blank")
+	blank := neighbour(t, shop, "about:blank")
 	p.post(t, "user_name=waits")
 	settle(t, shop)
 	if got := eval[int](t, shop, "shows().length"); got != 0 {
@@ -32,6 +37,25 @@ func TestWidgetLetsTheStreamGoWhileHidden(t *testing.T) {
 	settle(t, shop)
 	if got, want := fmt.Sprint(awaitShows(t, shop, 3)), "[missed2 missed3 missed4]"; got != want {
 		t.Errorf("on return: got %s, want %s", got, want)
+	}
+	for i, how := range []string{"let go", "frozen"} {
+		toFront(t, blank)
+		p.post(t, "user_name=heard, "+how)
+		settle(t, shop)
+		eval[chromedp.Void](t, shop, fmt.Sprintf("frozen = %v; ahead += 61e3", how == "frozen"))
+		if how != "frozen" {
+			p.awaitSubscribers(t, 0)
+		}
+		p.post(t, "user_name=missed, "+how)
+		toFront(t, shop)
+		eval[chromedp.Void](t, shop, "frozen = false")
+		if got, want := fmt.Sprint(awaitShows(t, shop, 2*i+5)[2*i+3:]), "[heard, "+how+" missed, "+how+"]"; got != want {
+			t.Errorf("%s: on return: got %s, want %s", how, got, want)
+		}
+		awaitJS(t, shop, fmt.Sprintf("visible.length == %d", 4*i+10))
+	}
+	if got := len(awaitShows(t, shop, 7)); got != 7 {
+		t.Errorf("%d cards, want 7: none twice", got)
 	}
 }
 
