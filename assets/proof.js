@@ -354,7 +354,7 @@
   let leading;
   let source;
   let lastId = '';
-  let wish = recent;                // newest events to ask for before we listen
+  let wish = recent;                // newest events to ask for as we begin to listen
   let due;                          // when the stream is given up, or tried again
   let lookAt = Infinity;            // when /recent is asked
   let tries = 0;
@@ -391,9 +391,9 @@
       return turn();
     }).catch(() => {});
 
-  const start = async ({signal}) => {
+  const start = ({signal}) => {
     tell('hello');
-    if (wish) await look();
+    if (wish) look();
     inTurn('', () => signal.aborted || new Promise(done => {
       signal.onabort = done;
       leading = true;
@@ -408,7 +408,7 @@
 
   const open = () => {
     expect(OPENING);
-    source = new EventSource(beside('../events?') + new URLSearchParams({site, last_event_id: lastId}));
+    source = new EventSource(beside('../events?') + new URLSearchParams({site, last_event_id: lastId, recent: wish}));
     for (const type in take) on(source, type, hear);
     source.onerror = () => {
       // CLOSED is for good; else the browser comes back by itself, and is left to it once.
@@ -455,11 +455,12 @@
 
   const tell = (type, data) => channel?.postMessage({type, data, leading, skew, lastId});
 
-  // look asks for the newest events: before we listen, and where a stream is held back.
+  // look asks for the newest events: as we begin to listen, and where a stream is held back.
   const look = async () => {
     try {
       const limit = wish || (since == null ? 1 : BACKLOG);
-      const response = await fetch(beside('../recent?') + new URLSearchParams({site, limit}));
+      const response = await fetch(beside('../recent?') + new URLSearchParams({site, limit}),
+        {signal: AbortSignal.timeout(OPENING)});
       const {events, last_event_id} = await response.json();
       skew = Date.parse(response.headers.get('date')) - Date.now() || skew;
       lastId ||= last_event_id;

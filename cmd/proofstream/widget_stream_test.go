@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -133,5 +136,39 @@ func TestWidgetFallsBackToRecent(t *testing.T) {
 	p.post(t, "user_name=streamed")
 	if got, want := fmt.Sprint(awaitShows(t, tab, 2)), "[live streamed]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Live cards do not wait for past ones: where /recent hangs they show all the same, and it is let go after its time.
+func TestWidgetDoesNotWaitForThePast(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	to, err := url.Parse(p.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.FlushInterval = -1
+	ended := make(chan struct{}, 9)
+	front := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/recent" {
+			<-r.Context().Done()
+			ended <- struct{}{}
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	const hasty = `<script>
+		const whole = AbortSignal.timeout
+		AbortSignal.timeout = ms => whole.call(AbortSignal, ms / 20)
+	</script>`
+	tab := tab(t, servePage(t, hasty+widgetPage(front, quick+` data-recent="3"`, "")))
+	p.awaitSubscribers(t, 1)
+	p.post(t, "user_name=live")
+	awaitShows(t, tab, 1)
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Error("/recent is waited for without end")
 	}
 }
