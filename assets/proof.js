@@ -220,12 +220,11 @@
   // The card follows the finger; a swipe closes it.
   let finger;
   card.ontouchstart = event => finger = event.touches[0];
-  card.ontouchmove = card.ontouchend = ({type, changedTouches: [touch]}) => {
+  card.ontouchmove = card.ontouchend = card.ontouchcancel = ({type, changedTouches: [touch]}) => {
     const x = touch.clientX - finger.clientX;
     const y = touch.clientY - finger.clientY;
-    const moving = type == 'touchmove';
-    card.style.translate = moving ? x + 'px ' + y + 'px' : '';
-    if (!moving && Math.hypot(x, y) > SWIPE) close('dismissed');
+    card.style.translate = type == 'touchmove' ? x + 'px ' + y + 'px' : '';
+    if (type == 'touchend' && Math.hypot(x, y) > SWIPE) close('dismissed');
   };
 
   // ---- Queue: idle -> showing -> cooling -> idle

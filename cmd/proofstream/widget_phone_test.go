@@ -12,7 +12,7 @@ import (
 func TestWidgetOnAPhone(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	tab := p.open(t, `data-position="top-left" data-dismiss="card" data-cooldown="0"`)
+	tab := p.open(t, `data-position="top-left" data-duration="60000" data-dismiss="card" data-cooldown="0"`)
 	for _, size := range [][2]int64{{375, 667}, {320, 568}, {667, 375}} {
 		screen(t, tab, size[0], size[1], true)
 		reload(t, tab) // a page knows when it loads whether there is a touch screen
@@ -24,14 +24,25 @@ func TestWidgetOnAPhone(t *testing.T) {
 			t.Errorf("%v: margins left %.0f, right %.0f, bottom %.0f, share of the height %.2f, button %.0f by %.0f", size, r[0], r[1], r[2], r[3], r[4], r[5])
 		}
 		y := float64(size[1]) - r[2] - 20
-		for i, x := range []float64{100, 120, 150, 190} {
-			kind := input.DispatchTouchEventTypeTouchMove
-			if i == 0 {
-				kind = input.DispatchTouchEventTypeTouchStart
-			}
-			call(t, tab, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: []*input.TouchPoint{{X: x, Y: y}}})
+		touch := func(kind input.DispatchTouchEventType, points ...*input.TouchPoint) {
+			call(t, tab, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: append([]*input.TouchPoint{}, points...)})
 		}
-		call(t, tab, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
+		drag := func() {
+			kind := input.DispatchTouchEventTypeTouchStart
+			for _, x := range []float64{100, 120, 150, 190} {
+				touch(kind, &input.TouchPoint{X: x, Y: y})
+				kind = input.DispatchTouchEventTypeTouchMove
+			}
+		}
+		drag()
+		awaitJS(t, tab, "part('card').style.translate")
+		touch(input.DispatchTouchEventTypeTouchCancel) // a call comes in, say
+		awaitJS(t, tab, "!part('card').style.translate")
+		if !eval[bool](t, tab, "!!document.querySelector('.visible')") {
+			t.Errorf("%v: a swipe that was not completed closed the card", size)
+		}
+		drag()
+		touch(input.DispatchTouchEventTypeTouchEnd)
 		awaitJS(t, tab, "seen.at(-1).reason == 'dismissed'")
 	}
 }
