@@ -508,10 +508,11 @@
   const begin = () => {
     if (ticking || !alive) return;
     ticking = setInterval(tick, SECOND);
-    add(root, 'link', {rel: 'stylesheet', href: beside('proof.css'), onload: () => {
+    let again = SECOND;             // twice as long, each time it fails
+    const style = add(root, 'link', {rel: 'stylesheet', href: beside('proof.css'), onload: () => {
       card.hidden = false;
       update();
-    }});
+    }, onerror: () => setTimeout(() => root.append(style), again *= 2)});
     tune();
     on(document, 'visibilitychange', () => {
       if (document.hidden) {
@@ -546,9 +547,10 @@
     on(document, 'keydown', ({key}) => {
       if (key == 'Escape') close('dismissed');
     });
-    // Where the page's policy refuses the stream, asking again would only fill its console.
-    on(document, 'securitypolicyviolation', ({blockedURI}) => {
-      if (blockedURI.startsWith(beside('../events'))) host.destroy();
+    // What the page's policy refuses is not asked for again, which would only fill its console.
+    on(document, 'securitypolicyviolation', ({blockedURI, disposition}) => {
+      if (disposition != 'enforce') return;
+      if (['../events', '../recent', 'proof.css'].some(path => blockedURI.startsWith(beside(path)))) host.destroy();
     });
   };
 

@@ -75,11 +75,41 @@ func TestWidgetFailsSilently(t *testing.T) {
 			if got := lines(); len(got) > 1 {
 				t.Errorf("the console says\n%s", strings.Join(got, "\n"))
 			}
+			if strings.HasSuffix(c.name, " refused") && eval[bool](t, tab, "!!document.querySelector('proof-popup')") {
+				t.Error("it goes on trying")
+			}
 			if eval[bool](t, tab, "!!document.querySelector('.visible')") || eval[float64](t, tab, "shift") != 0 {
 				t.Error("the page is not as it was")
 			}
 		})
 	}
+}
+
+// A stylesheet that fails is tried again, after a while.
+func TestWidgetTriesItsStyleAgain(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	f := inFront(t, p)
+	f.answer = func(r *http.Response) {
+		if len(f.asked) < 4 && r.Request.URL.Path == "/assets/proof.css" {
+			r.StatusCode = http.StatusServiceUnavailable
+			r.Header.Set("Cache-Control", "no-store")
+		}
+	}
+	const hasty = `<script>
+		const timeout = setTimeout
+		setTimeout = (f, ms) => timeout(f, ms / 20)
+	</script>`
+	tab := tab(t, servePage(t, hasty+widgetPage(f.URL, "", "")))
+	p.awaitSubscribers(t, 1)
+	f.mu.Lock()
+	asked := fmt.Sprint(f.asked[:4])
+	f.mu.Unlock()
+	if got, want := asked, "[/assets/proof.js /assets/proof.css /assets/proof.css /assets/proof.css]"; got != want {
+		t.Errorf("asked for %s, want %s", got, want)
+	}
+	p.post(t)
+	awaitShows(t, tab, 1)
 }
 
 // A strict policy without unsafe-inline suffices, pinned or not; nothing is said on the console.
