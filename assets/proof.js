@@ -355,7 +355,7 @@
   let lastId = '';
   let wish = recent;                // newest events to ask for as we begin to listen
   let due;                          // when the stream is given up, or tried again
-  let lookAt = Infinity;            // when /recent is asked
+  let lookAt = 0;                   // when /recent is asked; 0 is not at all
   let tries = 0;
   let ticked = started;
   let hiddenAt;
@@ -402,7 +402,7 @@
 
   const expect = delay => {
     due = Date.now() + delay;
-    if (lookAt == Infinity) lookAt = due;
+    lookAt ||= Date.now() + OPENING;
   };
 
   const open = () => {
@@ -426,7 +426,7 @@
   const hear = ({type, data, lastEventId}) => {
     tries = 0;
     expect(SILENCE * (.8 + Math.random() * .4));
-    lookAt = Infinity;
+    lookAt = 0;
     lastId = lastEventId || lastId;   // `busy` on a new stream has none
     data = {id: lastId, ...JSON.parse(data)};
     take[type](data);
@@ -476,7 +476,7 @@
     ticked = now;
     update();
     if (leading && now > due) source ? lost() : open();
-    if (leading && now > lookAt) {
+    if (leading && lookAt && now > lookAt) {
       lookAt = now + LOOK_EVERY;
       look();
     }

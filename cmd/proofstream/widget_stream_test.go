@@ -104,20 +104,21 @@ func TestWidgetTakesBackWhatIsRetracted(t *testing.T) {
 }
 
 // Where something on the way holds the stream back, the newest events come through /recent, and only
-// those from then on.
+// those from then on; also where it does so after a while, at a second attempt.
 func TestWidgetFallsBackToRecent(t *testing.T) {
 	t.Parallel()
-	p := start(t)
+	p := start(t, "PROOF_RETRY=200ms")
 	p.post(t, "user_name=past")
 	f := inFront(t, p)
 	held := make(chan struct{})
 	defer close(held)
-	f.instead(func(w http.ResponseWriter, r *http.Request) {
+	hold := func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-held:
 		case <-r.Context().Done():
 		}
-	})
+	}
+	f.instead(hold)
 	tab := tab(t, servePage(t, widgetPage(f.URL, quick, "")))
 	f.awaitCount(t, "/events", 1)
 	eval[chromedp.Void](t, tab, "ahead += 21e3")
@@ -135,6 +136,18 @@ func TestWidgetFallsBackToRecent(t *testing.T) {
 	p.awaitSubscribers(t, 1)
 	p.post(t, "user_name=streamed")
 	if got, want := fmt.Sprint(awaitShows(t, tab, 2)), "[live streamed]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	asked, looked, dropped := f.count("/events"), f.count("/recent"), eval[float64](t, tab, "Date.now()")
+	f.instead(hold)
+	f.awaitCount(t, "/events", asked+1)
+	p.post(t, "user_name=dropped")
+	eval[chromedp.Void](t, tab, "ahead += 21e3")
+	f.awaitCount(t, "/recent", looked+1)
+	if after := eval[float64](t, tab, "Date.now()") - dropped; after > 45e3 {
+		t.Errorf("/recent was asked %.0f s after the drop, want 20", after/1000)
+	}
+	if got, want := fmt.Sprint(awaitShows(t, tab, 3)), "[live streamed dropped]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
