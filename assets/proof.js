@@ -73,7 +73,7 @@
   let since;                        // what came later, by the service's clock, is live; not known at first
 
   const setClock = difference => {
-    skew = difference;
+    skew = difference || skew;      // not a number where something on the way meddles
     since ??= started + skew;
   };
   const timeOf = event => Date.parse(event.at);
@@ -428,9 +428,11 @@
     expect(SILENCE * (.8 + Math.random() * .4));
     lookAt = 0;
     lastId = lastEventId || lastId;   // `busy` on a new stream has none
-    data = {id: lastId, ...JSON.parse(data)};
-    take[type](data);
-    tell(type, data);
+    try {
+      data = {id: lastId, ...JSON.parse(data)};
+      take[type](data);
+      tell(type, data);
+    } catch {}                        // no JSON: something on the way meddles
   };
 
   // What becomes of a frame of the stream, or of a word from another tab.

@@ -185,3 +185,20 @@ func TestWidgetDoesNotWaitForThePast(t *testing.T) {
 		t.Error("/recent is waited for without end")
 	}
 }
+
+// A frame that is no JSON, of a proxy that meddles, is left out; nothing is thrown into the page.
+func TestWidgetIgnoresAFrameThatItCannotRead(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	frames := make(chan string)
+	f := inFront(t, p)
+	f.instead(made(frames))
+	tab := tab(t, servePage(t, widgetPage(f.URL, quick, "")))
+	lines := console(t, tab)
+	frames <- "event: signup\ndata: <html>\nid: made-2\n\nevent: ready\ndata: null\nid: made-3\n\n"
+	frames <- signupFrame("made-4", 0)
+	awaitShows(t, tab, 1)
+	if got := lines(); len(got) > 0 {
+		t.Errorf("the console says %v", got)
+	}
+}
