@@ -63,7 +63,7 @@
 
   // Whether POST /signup would accept an address: https: or a path; printable ASCII, no user info.
   const isSafe = address =>
-    /^(?=[!#-;=?-[\]-~]{1,2048}$)(https:\/\/[\w.:[\]-]+([/?#]|$)|\/(?!\/|%2f|%5c))/i.test(address);
+    /^(?=[!#-;=?-[\]-~]{1,2048}$)(https:\/\/[\w.:[\]-]+([/?#]|$)|\/(?!\/|%2f|%5c|%[01]))/i.test(address);
   const beside = path => new URL(path, tag.src).href;
 
   // ---- Clock: ages are told by the service's clock, as the visitor's may be wrong.

@@ -64,7 +64,7 @@ func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
 	refused := []string{"javascript:hacked()", "JaVaScRiPt:hacked()", " javascript:hacked()", "data:text/html,x", "data:image/svg+xml,<svg/onload=hacked()>",
 		"vbscript:x", "//evil.example/", "///evil.example/", `/\evil.example/`, `\\evil.example\`, "http://evil.example/", "https:evil.example", "https:/evil.example",
 		"https://user@evil.example/", "https://user:word@evil.example/", "ftp://evil.example/", "blob:https://evil.example/x", "file:///etc/passwd",
-		"/%2Fevil.example", "/%5cevil.example", "/a b", "/a\tb", "/\u00e9", "/a\"b", "/a<b", "relative", "?x", "#x", "", "https://", "https:///path",
+		"/%2Fevil.example", "/%5cevil.example", "/%0a/evil.example", "/%1F", "/a b", "/a\tb", "/\u00e9", "/a\"b", "/a<b", "relative", "?x", "#x", "", "https://", "https:///path",
 		"/" + strings.Repeat("a", 2048)}
 	accepted := []string{"/", "/offers?a=1&b=%20#top", "https://example.com", "https://example.com:8443/x?y#z", "HTTPS://EXAMPLE.COM/", "https://[2001:db8::1]/"}
 	for _, address := range append(refused, accepted...) {
