@@ -19,9 +19,9 @@ func TestWidgetOnAPhone(t *testing.T) {
 		p.awaitSubscribers(t, 1)
 		p.post(t, "user_name="+strings.Repeat("Maria da ", 13))
 		awaitShows(t, tab, 1)
-		r := eval[[]float64](t, tab, "(() => { const card = part('card'); card.style.transition = 'none'; const r = card.getBoundingClientRect(), b = part('close').getBoundingClientRect(); return [r.left, innerWidth - r.right, innerHeight - r.bottom, r.height / innerHeight, b.width, b.height] })()")
-		if r[0] < 8 || r[0] > 24 || r[1] != r[0] || r[2] < 8 || r[2] > 24 || r[3] > .25 || r[4] < 44 || r[5] < 44 {
-			t.Errorf("%v: margins left %.0f, right %.0f, bottom %.0f, share of the height %.2f, button %.0f by %.0f", size, r[0], r[1], r[2], r[3], r[4], r[5])
+		r := eval[[]float64](t, tab, "(() => { const card = part('card'); card.style.transition = 'none'; const r = card.getBoundingClientRect(), b = part('close').getBoundingClientRect(); return [r.left, innerWidth - r.right, innerHeight - r.bottom, r.height / innerHeight, b.width, b.height, Math.min(b.top - r.top, r.bottom - b.bottom, r.right - b.right)] })()")
+		if r[0] < 8 || r[0] > 24 || r[1] != r[0] || r[2] < 8 || r[2] > 24 || r[3] > .25 || r[4] < 44 || r[5] < 44 || r[6] < 0 {
+			t.Errorf("%v: margins left %.0f, right %.0f, bottom %.0f, share of the height %.2f, button %.0f by %.0f, %.1f from the edge", size, r[0], r[1], r[2], r[3], r[4], r[5], r[6])
 		}
 		y := float64(size[1]) - r[2] - 20
 		touch := func(kind input.DispatchTouchEventType, points ...*input.TouchPoint) {
