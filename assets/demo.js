@@ -8,11 +8,14 @@ const origin = location.origin;
 
 // ---- The key comes in the fragment, which no server is sent; it is kept in memory only.
 
-const fragment = new URLSearchParams(location.hash.slice(1));
-if (fragment.has('key')) {
+function takeKey() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  if (!fragment.has('key')) return;
   send.elements.key.value = fragment.get('key');
   history.replaceState(null, '', location.pathname + location.search);
 }
+takeKey();
+addEventListener('hashchange', takeKey);   // pasted into the address bar while the page is open
 
 // ---- Settings: what the controls say, as attributes of the tag
 
