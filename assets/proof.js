@@ -511,7 +511,7 @@
     if (ticking || !alive) return;
     ticking = setInterval(tick, SECOND);
     let again = SECOND;             // twice as long, each time it fails
-    const style = add(root, 'link', {rel: 'stylesheet', href: beside('proof.css'), onload: () => {
+    const style = add(root, 'link', {rel: 'stylesheet', nonce: tag.nonce, href: beside('proof.css'), onload: () => {
       card.hidden = false;
       update();
     }, onerror: () => setTimeout(() => root.append(style), again *= 2)});

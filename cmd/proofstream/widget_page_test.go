@@ -112,7 +112,7 @@ func TestWidgetTriesItsStyleAgain(t *testing.T) {
 	awaitShows(t, tab, 1)
 }
 
-// A strict policy without unsafe-inline suffices, pinned or not; nothing is said on the console.
+// A strict policy without unsafe-inline suffices, pinned or not, by address or by nonce; nothing is said on the console.
 func TestWidgetWorksUnderAStrictPolicy(t *testing.T) {
 	t.Parallel()
 	p := start(t)
@@ -126,11 +126,16 @@ func TestWidgetWorksUnderAStrictPolicy(t *testing.T) {
 		`<script async src="` + p.url + pinned.Path + `" integrity="` + pinned.Integrity + `" crossorigin="anonymous"></script>`,
 		`<script type="module" src="` + p.url + `/assets/proof.js"></script>`, // has no document.currentScript
 		`<script src="/early.js"></script>`,                                   // inserts the tag before there is a body
+		`<script async src="` + p.url + `/assets/proof.js" nonce="once"></script>`,
 	} {
+		trusted := "'self' " + p.url
+		if strings.Contains(tag, "nonce") {
+			trusted = "'nonce-once'"
+		}
 		tab := tab(t, "about:blank")
 		lines := console(t, tab)
 		url := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self' "+p.url+"; style-src "+p.url+"; img-src data: "+p.url+"; connect-src "+p.url+"")
+			w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+trusted+"; style-src "+trusted+"; img-src data: "+p.url+"; connect-src "+p.url+"")
 			if r.URL.Path == "/early.js" {
 				w.Header().Set("Content-Type", "text/javascript")
 				fmt.Fprintf(w, "document.head.append(Object.assign(document.createElement('script'), {src: '%s/assets/proof.js', async: false}))", p.url)
