@@ -176,7 +176,7 @@
   };
   const card = add(root, 'aside', {part: 'card', ariaLabel: 'Signups', hidden: true});   // until it has its style
   const image = add(card, 'img', {part: 'image', alt: '', onload: () => image.style.background = 'none'});
-  const message = add(card, 'p', {part: 'message', role: 'status'});   // polite, there before the first message
+  const message = add(card, 'p', {part: 'message', dir: 'auto', role: 'status'});   // polite, there before the first message
   const time = add(card, 'time', {part: 'time'});
   add(card, 'button', {part: 'close', ariaLabel: 'Close', textContent: '×', onclick: () => close('dismissed')});
 

@@ -173,17 +173,17 @@ func TestWidgetLinks(t *testing.T) {
 }
 
 // Right-to-left languages mirror the inside of the card, not its place; names are isolated; sentences come
-// by language. What a missing place leaves behind does not show; a no-break space stays.
+// by language, and each reads in its own direction. What a missing place leaves behind does not show; a no-break space stays.
 func TestWidgetSpeaksThePagesLanguage(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	for _, c := range []struct{ html, attributes, want string }{
-		{"ar", `data-template-ar="سجّل {user_name} في {offer_name}"`, "rtl|right|سجّل Ada في Spring Sale|الآن"},
-		{"he-IL", ``, "rtl|right|Ada just signed up with Spring Sale!|עכשיו"},
-		{"de", `data-template-de="{user_name} ist dabei: {offer_name}"`, "ltr|left|Ada ist dabei: Spring Sale|jetzt"},
-		{"en", `data-lang="pt-BR" data-template-pt="{user_name} entrou em {offer_name}" data-template-pt-br="{user_name} se inscreveu em {offer_name}"`, "ltr|left|Ada se inscreveu em Spring Sale|agora"},
-		{"de", `data-lang="not a language" data-template="{user_name}  {place} : {offer_name} {place}"`, "ltr|left|Ada : Spring Sale|jetzt"},
-		{"fr", `data-template="{place} {user_name} aime {offer_name}&#8239;! {place}&nbsp;!"`, "ltr|left|Ada aime Spring Sale\u202f! \u00a0!|maintenant"},
+		{"ar", `data-template-ar="سجّل {user_name} في {offer_name}"`, "rtl|right|سجّل Ada في Spring Sale|الآن|rtl"},
+		{"he-IL", ``, "rtl|right|Ada just signed up with Spring Sale!|עכשיו|ltr"},
+		{"de", `data-template-de="{user_name} ist dabei: {offer_name}"`, "ltr|left|Ada ist dabei: Spring Sale|jetzt|ltr"},
+		{"en", `data-lang="pt-BR" data-template-pt="{user_name} entrou em {offer_name}" data-template-pt-br="{user_name} se inscreveu em {offer_name}"`, "ltr|left|Ada se inscreveu em Spring Sale|agora|ltr"},
+		{"de", `data-lang="not a language" data-template="{user_name}  {place} : {offer_name} {place}"`, "ltr|left|Ada : Spring Sale|jetzt|ltr"},
+		{"fr", `data-template="{place} {user_name} aime {offer_name}&#8239;! {place}&nbsp;!"`, "ltr|left|Ada aime Spring Sale\u202f! \u00a0!|maintenant|ltr"},
 	} {
 		html := strings.Replace(widgetPage(p.url, c.attributes, ""), `lang="en"`, `lang="`+c.html+`"`, 1)
 		tab := tab(t, servePage(t, html))
@@ -194,7 +194,7 @@ func TestWidgetSpeaksThePagesLanguage(t *testing.T) {
 			const card = part('card'); card.style.transition = 'none'
 			const side = part('image').getBoundingClientRect().left < part('message').getBoundingClientRect().left ? 'left' : 'right'
 			const right = card.getBoundingClientRect().right > innerWidth - 40
-			return [getComputedStyle(card).direction, right ? side : 'misplaced', says(), part('time').textContent].join('|')
+			return [getComputedStyle(card).direction, right ? side : 'misplaced', says(), part('time').textContent, getComputedStyle(part('message')).direction].join('|')
 		})()`)
 		if got != c.want {
 			t.Errorf("%s %s: got %s, want %s", c.html, c.attributes, got, c.want)
