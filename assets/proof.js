@@ -241,6 +241,7 @@
   let past = recent;                // events from before the page that are still welcome
   let current;                      // the event that shows
   let shown = 0;
+  let refused;                      // the page's policy refuses a picture
   let off;                          // when the card goes; 0 while it is held ...
   let left;                         // ... and goes so long afterwards
   let paused, hovered;
@@ -295,7 +296,7 @@
     card.className = narrow.matches ? '' : position.replace('-', ' ');
     host.className = 'visible';
     image.style.background = '';
-    image.src = isSafe(current.img_path) ? current.img_path : beside('default.svg');
+    if (!refused) image.src = isSafe(current.img_path) ? current.img_path : beside('default.svg');
     draw();
     dodge();                        // measures, and so settles where the slide begins
     dispatch('show');
@@ -553,6 +554,7 @@
     on(document, 'securitypolicyviolation', ({blockedURI, disposition}) => {
       if (disposition != 'enforce') return;
       if (['../events', '../recent', 'proof.css'].some(path => blockedURI.startsWith(beside(path)))) host.destroy();
+      refused ||= blockedURI == image.src;
     });
   };
 

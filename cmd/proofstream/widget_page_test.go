@@ -112,6 +112,34 @@ func TestWidgetTriesItsStyleAgain(t *testing.T) {
 	awaitShows(t, tab, 1)
 }
 
+// A policy that refuses pictures is asked once, cards show without; one that only reports changes nothing.
+func TestWidgetShowsWhateverThePolicySaysOfPictures(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	for _, c := range []struct{ header, policy, pictures string }{
+		{"Content-Security-Policy", "img-src data:", "true,false,false"},
+		{"Content-Security-Policy-Report-Only", "default-src 'none'", "true,true,true"},
+	} {
+		html := widgetPage(p.url, quick, "")
+		tab := tab(t, serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set(c.header, c.policy)
+			fmt.Fprint(w, html)
+		}))
+		p.awaitSubscribers(t, 1)
+		eval[chromedp.Void](t, tab, "window.asked = []; addEventListener('proof:show', () => asked.push(part('image').hasAttribute('src')))")
+		p.postMany(t, "visitor", 3)
+		awaitShows(t, tab, 3)
+		if got := eval[string](t, tab, "asked.join()"); got != c.pictures {
+			t.Errorf("%s: asked for pictures %s, want %s", c.header, got, c.pictures)
+		}
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Fatal(err)
+		}
+		p.awaitSubscribers(t, 0)
+	}
+}
+
 // A strict policy without unsafe-inline suffices, pinned or not, by address or by nonce; nothing is said on the console.
 func TestWidgetWorksUnderAStrictPolicy(t *testing.T) {
 	t.Parallel()
