@@ -109,11 +109,12 @@ func TestWidgetRebuildsASilentStream(t *testing.T) {
 	f := inFront(t, p)
 	tab := tab(t, servePage(t, fastClock+widgetPage(f.URL, quick, "")))
 	p.awaitSubscribers(t, 1)
-	id := ""
+	id := p.post(t)
+	awaitShows(t, tab, 1) // the page knows, too, that its stream is open
 	for i := range 2 {
 		eval[chromedp.Void](t, tab, "pass(23e4)")
 		id = p.post(t)
-		awaitShows(t, tab, i+1)
+		awaitShows(t, tab, i+2)
 	}
 	eval[chromedp.Void](t, tab, "pass(23e4)")
 	settle(t, tab)
