@@ -192,10 +192,11 @@
     message.textContent = '';
     const words = !isSafe(current.url) ? message :
       add(message, 'a', {href: current.url, rel: 'noopener', onclick: () => dispatch('click')});
-    sentence.split(/\{(user_name|offer_name|place)\}/).forEach((text, i) => {
-      if (i % 2) add(words, 'bdi', {textContent: current[text]});
-      else words.append(text);
-    });
+    sentence.replace(current.place ? '' : /{place}/g, '').replace(/[ \n]+/g, ' ').trim()
+      .split(/{(user_name|offer_name|place)}/).forEach((text, i) => {
+        if (i % 2) add(words, 'bdi', {textContent: current[text]});
+        else words.append(text);
+      });
   };
 
   const dispatch = (name, more) => host.dispatchEvent(new CustomEvent('proof:' + name,

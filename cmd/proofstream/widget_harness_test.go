@@ -34,7 +34,7 @@ new MutationObserver(() => {
   if (on != (visible.length % 2 == 1)) visible.push(performance.now())
 }).observe(document, {subtree: true, childList: true, attributeFilter: ['class']})
 var part = name => document.getElementById('proof-popup')?.shadowRoot.querySelector('[part=' + name + ']')
-var says = () => part('message')?.innerText
+var says = () => part('message')?.textContent
 var shows = () => seen.filter(e => e.type == 'show')
 </script>`
 
