@@ -1,11 +1,10 @@
-// Package stream is the domain of proofstream: what a signup may say, how events are ordered,
-// and how every subscriber gets each of them once.
+// Package stream is the domain of proofstream: events, their ids, the frames they become on the
+// wire, and the contract of the [Log] that stores them.
 //
-// A signup that a backend posts becomes an event in a durable, ordered [Log]. One reader per
-// process follows the log and hands each event to the [Registry], in which every subscriber
-// has a buffered channel of its own. The package knows neither HTTP nor the log's engine, and
-// writes no log lines: it returns facts.
+// A signup that a backend posts is appended to its site's event log, durably, before anyone hears
+// of it. Package registry hands it to every subscriber of the site, each of which has a buffered
+// channel of its own. Package signup says what a signup may contain. Packages sqlitelog and natslog
+// implement Log; package logtest holds them to it.
 //
-// To check a posted signup use [NewSignup]. To store or withdraw one use [Poster]. To subscribe
-// use [Registry.Join] and call [Subscription.Next] until it ends.
+// The package knows neither HTTP nor a storage engine, and writes no log lines.
 package stream

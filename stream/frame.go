@@ -11,11 +11,12 @@ const MaxFrame = 8 << 10
 
 // MaxData is the size in bytes up to which an event's data makes a frame of at most MaxFrame,
 // whatever its kind and id.
-const MaxData = MaxFrame - len(retractHead+idLine+blankLine) - len("0123456789abcdef-18446744073709551615")
+const MaxData = MaxFrame - len(retractHead+timeMember+idLine+blankLine) - len("0123456789abcdef-18446744073709551615")
 
 const (
 	announceHead = "event: signup\ndata: "
 	retractHead  = "event: retract\ndata: "
+	timeMember   = `,"at":"2006-01-02T15:04:05.000Z"`
 	idLine       = "\nid: "
 	blankLine    = "\n\n"
 )
@@ -33,16 +34,17 @@ type Frame struct {
 	bytes []byte
 }
 
-// NewFrame encodes the event that has this id. Its data is JSON; line ends in it, which JSON allows
-// only between tokens, become spaces, so that no data can begin a line of the stream.
-func NewFrame(id ID, kind Kind, at time.Time, data []byte) *Frame {
+// NewFrame encodes an event. A signup gets its time as the last member of its data. Line ends in the
+// data, which JSON allows only between tokens, become spaces, so that no data can begin a line of the
+// stream (WHATWG HTML, section 9.2.6).
+func NewFrame(ev Event) *Frame {
 	head := announceHead
-	if kind == Retract {
+	if ev.Kind == Retract {
 		head = retractHead
 	}
-	b := make([]byte, 0, len(head)+len(data)+len(idLine)+len(id.Epoch)+1+digits(id.Seq)+len(blankLine))
+	b := make([]byte, 0, len(head)+len(ev.Data)+len(timeMember)+len(idLine)+len(ev.ID.Epoch)+1+digits(ev.ID.Seq)+len(blankLine))
 	b = append(b, head...)
-	b = append(b, data...)
+	b = append(b, ev.Data...)
 	if line := b[len(head):]; bytes.ContainsAny(line, "\r\n") {
 		for i, c := range line {
 			if c == '\r' || c == '\n' {
@@ -50,13 +52,24 @@ func NewFrame(id ID, kind Kind, at time.Time, data []byte) *Frame {
 			}
 		}
 	}
-	return &Frame{seq: id.Seq, kind: kind, time: at.UnixMilli(), bytes: appendID(b, id)}
+	if object := bytes.TrimRight(b, " "); ev.Kind == Announce && bytes.HasSuffix(object, []byte("}")) {
+		b = object[:len(object)-1]
+		member := timeMember
+		if bytes.HasSuffix(bytes.TrimRight(b, " \t"), []byte("{")) {
+			member = member[len(","):]
+		}
+		b = ev.Time.UTC().AppendFormat(b, member+"}")
+	}
+	return &Frame{seq: ev.ID.Seq, kind: ev.Kind, time: ev.Time.UnixMilli(), bytes: appendID(b, ev.ID)}
 }
+
+// HeartbeatFrame returns the heartbeat as a frame of sequence 0.
+func HeartbeatFrame() *Frame { return &Frame{bytes: []byte(Heartbeat)} }
 
 // Bytes returns the whole frame. The caller must not change it.
 func (f *Frame) Bytes() []byte { return f.bytes }
 
-// Seq returns the event's place in the log.
+// Seq returns the event's sequence.
 func (f *Frame) Seq() uint64 { return f.seq }
 
 // Kind returns what the event does to a page.
@@ -92,14 +105,14 @@ func RetractData(id ID) []byte {
 type Replay string
 
 const (
-	Fresh    Replay = "fresh"    // it gave no position
-	Complete Replay = "complete" // everything after its position, once, in order
-	Gap      Replay = "gap"      // its position could not be continued from; a Reason says why
+	Fresh    Replay = "fresh"    // it gave no cursor
+	Complete Replay = "complete" // everything after its cursor, once, in order
+	Gap      Replay = "gap"      // something after its cursor may be missing; a Reason says why
 )
 
-// ReadyFrame returns the frame that opens a stream. The id is the subscriber's position, never
-// ahead of what it has been sent; why is empty unless the replay is a Gap; retry is the
-// reconnection delay asked of the browser, to the millisecond.
+// ReadyFrame returns the frame that opens a stream. The id is the subscriber's own cursor, never
+// ahead of what it has been sent; why is empty unless the replay is a Gap; now is the time by the log's
+// clock; retry is the reconnection delay asked of the browser, to the millisecond.
 func ReadyFrame(id ID, replay Replay, why Reason, now time.Time, retry time.Duration) []byte {
 	b := appendRetry(append(make([]byte, 0, 192), "event: ready\nretry: "...), retry)
 	b = append(b, "data: {\"replay\":\""...)
@@ -108,12 +121,12 @@ func ReadyFrame(id ID, replay Replay, why Reason, now time.Time, retry time.Dura
 		b = append(b, `","reason":"`...)
 		b = append(b, why...)
 	}
-	b = appendTime(append(b, `","time":`...), now)
-	return appendID(append(b, '}'), id)
+	b = now.UTC().AppendFormat(b, `","time":"2006-01-02T15:04:05.000Z"}`)
+	return appendID(b, id)
 }
 
 // BusyFrame returns the frame that ends a stream which cannot be served now: the browser comes back
-// by itself after retry. It has no id, so that the browser keeps its position.
+// by itself after retry. It has no id, so that the browser keeps its cursor.
 func BusyFrame(retry time.Duration) []byte {
 	b := appendRetry([]byte("event: busy\nretry: "), retry)
 	return append(b, "data: {}\n\n"...)
@@ -124,11 +137,21 @@ func appendRetry(b []byte, retry time.Duration) []byte {
 }
 
 // appendID ends a frame: the id line comes last, so that a reader that was cut off anywhere in the
-// frame still has the position before it.
+// frame still has the cursor before it.
 func appendID(b []byte, id ID) []byte {
 	b = append(append(b, idLine...), id.Epoch...)
 	b = strconv.AppendUint(append(b, '-'), id.Seq, 10)
 	return append(b, blankLine...)
+}
+
+// RetractedID returns the id that a retraction's data names.
+func RetractedID(data []byte) (ID, error) {
+	id, ok := bytes.CutPrefix(data, []byte(`{"id":"`))
+	id, end := bytes.CutSuffix(id, []byte(`"}`))
+	if !ok || !end {
+		return ID{}, ErrMalformedID
+	}
+	return ParseID(string(id))
 }
 
 func digits(n uint64) int {

@@ -9,9 +9,8 @@ import (
 // ErrMalformedID says that a text is no ID.
 var ErrMalformedID = errors.New("malformed id")
 
-// ID names an event's place in the log: the epoch (a stretch of the log's life) in which it was
-// written, and its sequence, which only grows over the whole log and may have holes. It is also a
-// position: "everything up to here has been seen", valid for every site.
+// ID names an event of a site: the epoch in which it was stored, and its sequence in the site's log. It
+// also serves as a cursor: "the client has the kept events up to here".
 type ID struct {
 	Epoch string // [a-z0-9]{1,16}
 	Seq   uint64 // at most 19 decimal digits

@@ -11,7 +11,7 @@ func TestParseIDTakesOnlyWhatStringWrites(t *testing.T) {
 		ok         bool
 	}{
 		{"an id", "k3v9-1040", true},
-		{"the position before everything", "k3v9-0", true},
+		{"the cursor of who has seen nothing", "k3v9-0", true},
 		{"an epoch of 16 characters and a sequence of 19 digits", "abcdefghij012345-9999999999999999999", true},
 		{"empty", "", false},
 		{"no sequence", "k3v9-", false},
@@ -39,7 +39,7 @@ func TestParseIDTakesOnlyWhatStringWrites(t *testing.T) {
 	}
 }
 
-// Whatever a stranger sends as a position either is an id to the letter or none.
+// FuzzParseID would catch a cursor that is accepted and comes back as another text.
 func FuzzParseID(f *testing.F) {
 	form := regexp.MustCompile(`^[a-z0-9]{1,16}-(0|[1-9][0-9]{0,18})$`)
 	for _, seed := range []string{"k3v9-1040", "a-0", "a-00", "-1", "a-18446744073709551615", "a\x00-1"} {

@@ -1,193 +1,184 @@
 package logtest
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
-	"time"
 
 	"proofstream/stream"
 )
 
 func readPages(t *testing.T, f Fixture) {
-	var want []uint64
-	for i := range 30 {
-		site := []string{"a", "b", "a-b"}[i%3]
-		seq := mustAppend(t, f.Log, stream.Draft{Site: site, Kind: stream.Kind(i / 3 % 2), Data: fmt.Append(nil, i)})
-		if site == "a" {
-			want = append(want, seq)
-		}
+	for i := range 20 {
+		mustAppend(t, f.Log, []string{"a", "b"}[i%2], stream.Entry{Kind: stream.Kind(i / 2 % 2), Data: fmt.Append(nil, i)})
 	}
-	for from := range want {
-		for _, max := range []int{1, 3, 10, 1000} {
-			after := want[from] - 1
-			page, err := f.Log.Read(within(t), "a", after, max)
+	for after := range uint64(12) {
+		for _, max := range []int{0, 1, 3, 10, 1000} {
+			page, b, err := f.Log.Read(within(t), "a", after, max)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if w := want[from:min(from+max, len(want))]; !slices.Equal(sequences(page), w) {
-				t.Errorf("read after %d, max %d: %v, want %v", after, max, sequences(page), w)
+			want := []uint64{}
+			for seq := after + 1; seq <= 10 && len(want) < max; seq++ {
+				want = append(want, seq)
+			}
+			wantSequences(t, fmt.Sprintf("read after %d, max %d", after, max), sequences(page), want)
+			if b.Low != 1 || b.High != 10 || b.Signups != 5 || len(b.Epochs) == 0 {
+				t.Errorf("bounds of a read: %+v", b)
 			}
 		}
 	}
-	for _, after := range []uint64{want[9], want[9] + 5, 1 << 40} {
-		if page, err := f.Log.Read(within(t), "a", after, 10); err != nil || len(page) != 0 {
-			t.Errorf("read after the newest (%d): %v, %v", after, page, err)
-		}
-	}
-	if page, err := f.Log.Read(within(t), "nobody", 0, 10); err != nil || len(page) != 0 {
-		t.Errorf("read of a site without events: %v, %v", page, err)
+	if page, _, err := f.Log.Read(within(t), "a", 1<<62, 10); err != nil || len(page) != 0 {
+		t.Errorf("read far beyond the newest: %v, %v", page, err)
 	}
 }
 
-// readModel would catch a reader that trips over the holes which erasures leave, at the edges of
-// the log or of a page.
-func readModel(t *testing.T, f Fixture) {
-	r := rand.New(rand.NewPCG(1, 2))
-	model := map[string][]uint64{}
-	sites := []string{"a", "b", "c"}
-	for range 400 {
-		site := sites[r.IntN(len(sites))]
-		switch kept := model[site]; {
-		case r.IntN(3) > 0 || len(kept) == 0:
-			model[site] = append(kept, mustAppend(t, f.Log, stream.Draft{Site: site, Data: []byte("{}")}))
-		case r.IntN(2) == 0:
-			i := r.IntN(len(kept))
-			if err := f.Log.Erase(within(t), kept[i]); err != nil {
-				t.Fatal(err)
-			}
-			model[site] = slices.Delete(kept, i, i+1)
-		default:
-			after, max := kept[r.IntN(len(kept))], 1+r.IntN(10)
-			i, _ := slices.BinarySearch(kept, after+1)
-			page, err := f.Log.Read(within(t), site, after, max)
-			if want := kept[i:min(i+max, len(kept))]; err != nil || !slices.Equal(sequences(page), want) {
-				t.Fatalf("read %s after %d, max %d: %v, %v; want %v", site, after, max, sequences(page), err, want)
-			}
-		}
+func latest(t *testing.T, f Fixture) {
+	for i := range 20 { // signups are 1, 3, 5 …
+		mustAppend(t, f.Log, "a", stream.Entry{Kind: stream.Kind(i % 2), Data: []byte("{}")})
 	}
-	for site, want := range model {
-		if got := sequences(all(t, f.Log, site)); !slices.Equal(got, want) {
-			t.Errorf("site %s holds %v, want %v", site, got, want)
+	mustErase(t, f.Log, "a", 17)
+	for _, tt := range []struct {
+		before uint64
+		max    int
+		want   []uint64
+	}{
+		{0, 3, []uint64{19, 15, 13}},
+		{0, 0, nil},
+		{1 << 62, 1, []uint64{19}},
+		{19, 2, []uint64{15, 13}},
+		{6, 10, []uint64{5, 3, 1}},
+		{1, 10, nil},
+	} {
+		page, b, err := f.Log.Latest(within(t), "a", tt.before, tt.max)
+		if err != nil || b.High != 20 || b.Signups != 9 {
+			t.Errorf("latest before %d: %+v, %v", tt.before, b, err)
 		}
+		wantSequences(t, fmt.Sprintf("latest before %d, max %d", tt.before, tt.max), sequences(page), tt.want)
 	}
 }
 
-// follow returns the first n events after a sequence.
-func follow(t *testing.T, l stream.Log, after uint64, n int) []stream.Event {
+// reference is the log in its simplest form.
+type reference struct {
+	kept    []uint64
+	kinds   map[uint64]stream.Kind
+	high    uint64
+	removed uint64 // by retention, up to here
+}
+
+func (r *reference) append(kind stream.Kind, limit int) {
+	r.high++
+	r.kept, r.kinds[r.high] = append(r.kept, r.high), kind
+	if len(r.kept) > limit {
+		r.removed, r.kept = r.kept[0], r.kept[1:]
+	}
+}
+
+func (r *reference) signups() (seqs []uint64) {
+	for _, seq := range r.kept {
+		if r.kinds[seq] == stream.Announce {
+			seqs = append(seqs, seq)
+		}
+	}
+	return seqs
+}
+
+// holds compares bounds. An erasure at the oldest end may move the low watermark, up to what is kept.
+func (r *reference) holds(t *testing.T, b stream.Bounds) {
 	t.Helper()
-	ctx := within(t)
-	var events []stream.Event
-	for e, err := range l.Follow(ctx, after) {
-		if err != nil {
-			t.Fatalf("follow after %d: %v", after, err)
-		}
-		if events = append(events, e); len(events) == n {
-			return events
-		}
+	oldest := r.high + 1
+	if len(r.kept) > 0 {
+		oldest = r.kept[0]
 	}
-	t.Fatalf("follow after %d yielded %d of %d events: %v", after, len(events), n, sequences(events))
-	return nil
-}
-
-func followLive(t *testing.T, f Fixture) {
-	want := []stream.Draft{
-		{Site: "a", Data: []byte("1")}, {Site: "b", Kind: stream.Retract, Data: []byte("2")},
-		{Site: "a", Data: []byte("3")}, {Site: "c", Data: []byte("4")},
-	}
-	seqs := []uint64{mustAppend(t, f.Log, want[0]), mustAppend(t, f.Log, want[1])}
-	i := 0
-	for e, err := range f.Log.Follow(within(t), 0) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if w := want[i]; e.Seq != seqs[i] || e.Site != w.Site || e.Kind != w.Kind || string(e.Data) != string(w.Data) || time.Since(e.Time) > time.Minute {
-			t.Errorf("event %d is %+v, want %d %+v", i, e, seqs[i], w)
-		}
-		if i++; i == len(want) {
-			return
-		}
-		if i >= 2 {
-			seqs = append(seqs, mustAppend(t, f.Log, want[i]))
-		}
-	}
-	t.Errorf("follow ended after %d of %d events", i, len(want))
-}
-
-func followAfter(t *testing.T, f Fixture) {
-	var seqs []uint64
-	for range 10 {
-		seqs = append(seqs, mustAppend(t, f.Log, stream.Draft{Site: "a", Data: []byte("{}")}))
-	}
-	for i := range seqs[:9] {
-		if got := sequences(follow(t, f.Log, seqs[i], 9-i)); !slices.Equal(got, seqs[i+1:]) {
-			t.Errorf("after %d: %v, want %v", seqs[i], got, seqs[i+1:])
-		}
+	if b.High != r.high || b.Signups != len(r.signups()) || b.Low <= r.removed || b.Low > oldest || len(r.kept) == 0 && b.Low != oldest {
+		t.Fatalf("bounds %+v; want high %d, %d signups, low in %d..%d (%d events)", b, r.high, len(r.signups()), r.removed+1, oldest, len(r.kept))
 	}
 }
 
-func followEnds(t *testing.T, f Fixture) {
-	mustAppend(t, f.Log, stream.Draft{Site: "a", Data: []byte("{}")})
-	ctx, cancel := context.WithCancel(within(t))
-	defer cancel()
-	n := 0
-	for _, err := range f.Log.Follow(ctx, 0) {
-		if err != nil {
-			t.Errorf("follow yielded %v at the end of its context", err)
-		}
-		n++
-		cancel()
+// model would catch a reader that trips over what erasures and retention leave, at the edges of the log or of a page.
+func model(t *testing.T, f Fixture) {
+	r := rand.New(rand.NewPCG(1, 2))
+	sites := []string{"a", "b"}
+	limit := bounds(t, f.Log, "a").Limits.Events
+	refs := map[string]*reference{}
+	for _, site := range sites {
+		refs[site] = &reference{kinds: map[uint64]stream.Kind{}}
 	}
-	if n != 1 {
-		t.Errorf("yielded %d times, want once", n)
+	for range 300 {
+		site := sites[r.IntN(len(sites))]
+		ref := refs[site]
+		switch {
+		case r.IntN(3) > 0 || len(ref.kept) == 0:
+			kind := stream.Kind(r.IntN(2))
+			mustAppend(t, f.Log, site, stream.Entry{Kind: kind, Data: []byte("{}")})
+			ref.append(kind, limit)
+		case r.IntN(3) > 0:
+			i := r.IntN(len(ref.kept)) * r.IntN(2) // the oldest as often as any
+			mustErase(t, f.Log, site, ref.kept[i])
+			ref.kept = slices.Delete(ref.kept, i, i+1)
+		default:
+			ref.readSome(t, f.Log, site, r)
+		}
+		ref.holds(t, bounds(t, f.Log, site))
+	}
+	for site, ref := range refs {
+		wantSequences(t, "site "+site, sequences(all(t, f.Log, site)), ref.kept)
 	}
 }
 
-// followRace would catch an event yielded twice, out of order, or not at all, and an append whose
-// answer names another place than the log does.
-func followRace(t *testing.T, f Fixture) {
-	const writers, each = 8, 50
-	var mu sync.Mutex
-	appended := map[uint64]string{}
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			for i := range each {
-				d := stream.Draft{Site: fmt.Sprintf("s%d", w%3), Data: fmt.Appendf(nil, "%d/%d", w, i)}
-				seq, _, err := f.Log.Append(t.Context(), d)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				appended[seq] = string(d.Data)
-				mu.Unlock()
-			}
-		})
+func (r *reference) readSome(t *testing.T, l stream.Log, site string, random *rand.Rand) {
+	t.Helper()
+	from, max := random.Uint64N(r.high+2), 1+random.IntN(10)
+	page, b, err := l.Read(within(t), site, from, max)
+	if err != nil {
+		t.Fatal(err)
 	}
-	early := follow(t, f.Log, 0, writers*each)
-	wg.Wait()
-	late := follow(t, f.Log, 0, writers*each)
-	for i := range late {
-		if early[i].Seq != late[i].Seq || string(early[i].Data) != string(late[i].Data) || i > 0 && early[i].Seq <= early[i-1].Seq {
-			t.Fatalf("event %d: %d %q live, %d %q afterwards", i, early[i].Seq, early[i].Data, late[i].Seq, late[i].Data)
-		}
-		if got := appended[late[i].Seq]; got != string(late[i].Data) {
-			t.Errorf("append said that %d is %q, the log %q", late[i].Seq, got, late[i].Data)
-		}
+	i, _ := slices.BinarySearch(r.kept, from+1)
+	wantSequences(t, fmt.Sprintf("read %s after %d, max %d", site, from, max), sequences(page), r.kept[i:min(i+max, len(r.kept))])
+	r.holds(t, b)
+	page, b, err = l.Latest(within(t), site, from, max)
+	if err != nil {
+		t.Fatal(err)
 	}
+	signups := r.signups()
+	if i, _ = slices.BinarySearch(signups, from); from == 0 {
+		i = len(signups)
+	}
+	want := slices.Clone(signups[:i])
+	slices.Reverse(want)
+	wantSequences(t, fmt.Sprintf("latest %s before %d, max %d", site, from, max), sequences(page), want[:min(max, len(want))])
+	r.holds(t, b)
 }
 
-func pending(t *testing.T, f Fixture) {
-	for range 20 {
-		mustAppend(t, f.Log, stream.Draft{Site: "a", Data: []byte("{}")})
-	}
-	for i, e := range follow(t, f.Log, 0, 20) {
-		if want := uint64(19 - i); e.Pending != want {
-			t.Errorf("event %d has %d pending, want %d", i, e.Pending, want)
+func erase(t *testing.T, f Fixture) {
+	fill(t, f.Log, "a", 5)
+	fill(t, f.Log, "b", 5)
+	for _, seq := range []uint64{3, 5, 1} { // middle, newest, oldest
+		for range 2 { // again is no error
+			mustErase(t, f.Log, "a", seq)
 		}
+	}
+	mustErase(t, f.Log, "a", 1<<39)
+	mustErase(t, f.Log, "nobody", 1)
+	wantSequences(t, "read", sequences(all(t, f.Log, "a")), []uint64{2, 4})
+	wantSequences(t, "follow", sequences(follow(t, f.Log, "a", 0, 2)), []uint64{2, 4})
+	wantSequences(t, "other site", sequences(all(t, f.Log, "b")), []uint64{1, 2, 3, 4, 5})
+	newest, _, err := f.Log.Latest(within(t), "a", 0, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSequences(t, "latest", sequences(newest), []uint64{4, 2})
+	if b := bounds(t, f.Log, "a"); b.High != 5 || b.Signups != 2 || b.Low > 2 || b.Low < 1 {
+		t.Errorf("bounds %+v; want high 5, low 1 or 2, 2 signups", b)
+	}
+	if id := mustAppend(t, f.Log, "a", entry("Ada")); id.Seq != 6 {
+		t.Errorf("after the newest was erased, the next sequence is %d, want 6", id.Seq)
+	}
+	for _, seq := range []uint64{2, 4, 6} {
+		mustErase(t, f.Log, "a", seq)
+	}
+	if b := bounds(t, f.Log, "a"); b.High != 6 || b.Low != 7 || b.Signups != 0 {
+		t.Errorf("bounds of an emptied log %+v; want low 7, high 6", b)
 	}
 }

@@ -3,8 +3,10 @@ package natslog
 import (
 	"context"
 	"crypto/rand"
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -13,128 +15,169 @@ import (
 	"proofstream/stream"
 )
 
-const (
-	ackPatience = 5 * time.Second        // how long a publish waits for its acknowledgement
-	tryPatience = 2 * time.Second        // the same in a cluster, where the next try may find another node
-	retryPause  = 250 * time.Millisecond // before that next try
-	patience    = 12 * time.Second       // how long an Append tries in all: elections last up to 10 s
-)
+// unkeyed is the last token of the subject of an event without a key.
+const unkeyed = "-"
 
-// Append stores a draft. In a cluster it publishes again, under the same message id, while nobody
-// answers; a keyed draft may then be called a duplicate of itself.
-func (l *Log) Append(ctx context.Context, d stream.Draft) (seq uint64, duplicate bool, err error) {
-	if err := l.opened(); err != nil {
-		return 0, false, err
+// verbs are the kinds of event in subjects.
+var verbs = [...]string{stream.Announce: "signup", stream.Retract: "retract"}
+
+// hashKey returns the form in which a key is stored. It may hold personal data, which an erasure has to remove.
+func hashKey(key string) string {
+	if key == "" {
+		return unkeyed
 	}
-	msg, err := l.message(d)
-	if err != nil {
-		return 0, false, fmt.Errorf("append: %w", err)
-	}
-	if seq, ok := l.moved.find(msg.Header.Get(jetstream.MsgIDHeader)); ok && d.Key != "" {
-		return seq, true, nil
-	}
-	publish := l.publishOnce
-	if !l.opts.embedded() {
-		publish = l.publishUntilAnswered
-	}
-	ack, err := publish(ctx, msg)
-	if err != nil {
-		return 0, false, fmt.Errorf("append: %w", err)
-	}
-	return ack.Sequence, ack.Duplicate && d.Key != "", nil
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:16])
 }
 
-// message is the draft as a message. Its id spans the whole stream, hence the site; the full stop
-// keeps a space at the end of the key from being lost as that of a header.
-func (l *Log) message(d stream.Draft) (*nats.Msg, error) {
-	subject, err := l.subject(d.Site, d.Kind)
-	if err != nil {
-		return nil, err
+// Append publishes the entry, and publishes it again under the same message id while nobody answers. An entry with
+// a key may then be called a duplicate of itself.
+func (l *Log) Append(ctx context.Context, siteName string, e stream.Entry) (id stream.ID, duplicate bool, err error) {
+	if err := checkEntry(e); err != nil {
+		return id, false, fmt.Errorf("append: %w", err)
 	}
-	msg := &nats.Msg{Subject: subject, Data: d.Data}
+	s, err := l.site(ctx, siteName)
+	if err != nil {
+		return id, false, fmt.Errorf("append: %w", err)
+	}
+	key := hashKey(e.Key)
+	msg := s.message(e, key)
+	err = persist(ctx, func(try context.Context) error {
+		begun := time.Now()
+		var seq uint64
+		seq, duplicate, err = l.publish(try, s, msg, key)
+		switch {
+		case ctx.Err() != nil: // says nothing about the log
+		case err != nil:
+			l.health.appendFailed(begun, err)
+		case !duplicate:
+			l.health.appended()
+		}
+		if err == nil {
+			id = s.reached(seq)
+		}
+		return err
+	})
+	if err != nil {
+		return stream.ID{}, false, fmt.Errorf("append: %w", err)
+	}
+	return id, duplicate && key != unkeyed, nil
+}
+
+func checkEntry(e stream.Entry) error {
 	switch {
-	case d.Key != "":
-		msg.Header = nats.Header{jetstream.MsgIDHeader: {d.Site + "/" + d.Key + "."}}
-	case !l.opts.embedded():
-		msg.Header = nats.Header{jetstream.MsgIDHeader: {rand.Text()}}
+	case int(e.Kind) >= len(verbs):
+		return fmt.Errorf("unknown kind of event %d", e.Kind)
+	case len(e.Data) > stream.MaxData:
+		return fmt.Errorf("data of %d bytes; at most %d are stored", len(e.Data), stream.MaxData)
+	case len(e.Key) > 160 || strings.ContainsFunc(e.Key, func(r rune) bool { return r < ' ' || r > '~' }):
+		return fmt.Errorf("key is not at most 160 bytes of printable ASCII")
 	}
-	return msg, nil
+	return nil
 }
 
-// publishOnce publishes to the server in this process, which answers at once or not at all.
-func (l *Log) publishOnce(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
-	good, trouble := l.state.good()
-	if trouble != nil {
-		return nil, unavailable(trouble)
+// message returns the entry as a message. The message id makes the server remember the key for the
+// duplicates window, also when the event is erased; the expectation, that no event of whatever kind has the key, for as
+// long as the event is kept. An entry without a key has a random id, so that it can be published again.
+func (s *site) message(e stream.Entry, key string) *nats.Msg {
+	msg := nats.NewMsg(s.subject + verbs[e.Kind] + "." + key)
+	msg.Data = e.Data
+	if key == unkeyed {
+		msg.Header.Set(jetstream.MsgIDHeader, rand.Text())
+		return msg
 	}
-	try, cancel := context.WithTimeout(ctx, ackPatience)
-	defer cancel()
-	defer context.AfterFunc(good, cancel)()
-	ack, err := l.js.PublishMsg(try, msg, jetstream.WithRetryAttempts(0))
-	if err == nil {
-		err = l.syncName()
-	}
+	msg.Header.Set(jetstream.MsgIDHeader, key)
+	msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, "0")
+	msg.Header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, s.subject+"*."+key)
+	return msg
+}
+
+// publish publishes a message once, and finds the event that has the key already.
+func (l *Log) publish(ctx context.Context, s *site, msg *nats.Msg, key string) (seq uint64, duplicate bool, err error) {
+	ack, err := l.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	switch {
 	case err == nil:
-		return ack, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case good.Err() != nil:
-		return nil, unavailable(l.state.why())
+		return ack.Sequence, ack.Duplicate, nil
+	case code(err) != errLastSeq:
+		return 0, false, err
 	}
-	l.state.worsen(err)
-	return nil, unavailable(err)
+	seq, err = l.kept(ctx, s, key)
+	if code(err) == jetstream.JSErrCodeMessageNotFound {
+		err = errAgain // it has gone since
+	}
+	return seq, true, err
 }
 
-// publishUntilAnswered publishes to a cluster, again and again while nobody leads the stream.
-func (l *Log) publishUntilAnswered(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
-	whole, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		begun := time.Now()
-		try, cancel := context.WithTimeout(whole, tryPatience)
-		ack, err := l.js.PublishMsg(try, msg, jetstream.WithRetryAttempts(0))
-		cancel()
+// kept returns the sequence of the kept event with a key.
+func (l *Log) kept(ctx context.Context, s *site, key string) (seq uint64, err error) {
+	var m stored
+	err = l.ask(ctx, "MSG.GET", s.stream, fmt.Sprintf(`{"last_by_subj":"%s*.%s"}`, s.subject, key), &m)
+	return m.Message.Seq, err
+}
+
+// Find asks for the kept event with the key, and then whether the server remembers the key of one that
+// is not kept.
+func (l *Log) Find(ctx context.Context, siteName, key string) (id stream.ID, err error) {
+	s, err := l.site(ctx, siteName)
+	if err != nil {
+		return id, fmt.Errorf("find: %w", err)
+	}
+	if key == "" {
+		return id, fmt.Errorf("find: no key: %w", stream.ErrNotFound)
+	}
+	err = persist(ctx, func(ctx context.Context) error {
+		seq, err := l.kept(ctx, s, hashKey(key))
+		if code(err) == jetstream.JSErrCodeMessageNotFound {
+			seq, err = l.remembered(ctx, s, hashKey(key))
+		}
 		if err == nil {
-			if !ack.Duplicate { // else it was stored before, and nothing now
-				l.state.acknowledged()
-			}
-			return ack, nil
+			id = s.reached(seq)
 		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		l.state.failed(begun, err)
-		if !passing(err) || !pause(whole, retryPause) {
-			return nil, unavailable(err)
-		}
+		return err
+	})
+	if err != nil {
+		return stream.ID{}, fmt.Errorf("find: %w", err)
 	}
+	return id, nil
 }
 
-// passing says whether err is that of an election, of a node that went away, or of a majority that is slow.
-func passing(err error) bool {
-	var answer *jetstream.APIError
-	if errors.As(err, &answer) {
-		return answer.Code == 503 && answer.ErrorCode != errFull || answer.ErrorCode == errPending
+// remembered returns the sequence that the server remembers for a key. The only way to ask is to publish: the server looks
+// for the message id before it refuses the message (2.15): with one replica for the last message id,
+// with several for the value of Nats-Rollup, which does not exist.
+func (l *Log) remembered(ctx context.Context, s *site, key string) (seq uint64, err error) {
+	msg := nats.NewMsg(s.subject + "find." + key)
+	msg.Header.Set(jetstream.MsgIDHeader, key)
+	msg.Header.Set(jetstream.MsgRollup, "none")
+	msg.Header.Set(jetstream.ExpectedLastMsgIDHeader, rand.Text())
+	ack, err := l.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
+	switch {
+	case err == nil:
+		return ack.Sequence, nil
+	case code(err) == errLastID || code(err) == errRollup:
+		return 0, stream.ErrNotFound
 	}
-	return errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrDisconnected) ||
-		errors.Is(err, nats.ErrReconnectBufExceeded)
+	return 0, err
 }
 
-const (
-	errFull    jetstream.ErrorCode = 10023 // JetStream's code for a store that has no room left
-	errPending jetstream.ErrorCode = 10158 // that for a message that the leader has already, and no majority yet
-)
-
-// pause waits, and returns false when ctx ended meanwhile.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
+// Erase has the server overwrite the message in its files before it forgets it.
+func (l *Log) Erase(ctx context.Context, siteName string, seq uint64) error {
+	s, err := l.site(ctx, siteName)
+	if err != nil || seq == 0 {
+		return err
 	}
+	err = persist(ctx, func(ctx context.Context) error {
+		question := fmt.Sprintf(`{"seq":%d}`, seq)
+		err := l.ask(ctx, "MSG.DELETE", s.stream, question, new(struct{}))
+		if code(err) == 0 || passing(err) {
+			return err
+		}
+		if lost := l.ask(ctx, "MSG.GET", s.stream, question, new(stored)); code(lost) == jetstream.JSErrCodeMessageNotFound {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("erase event %d: %w", seq, err)
+	}
+	return nil
 }

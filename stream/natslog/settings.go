@@ -1,73 +1,89 @@
 package natslog
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
-	"slices"
+	"maps"
+	"math"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"proofstream/stream"
 )
 
-// settings returns base with the settings that are ours; all others stay as they are.
-func (o Options) settings(base jetstream.StreamConfig) jetstream.StreamConfig {
-	base.Name = o.Stream
-	base.Subjects = []string{o.Stream + ".*.signup", o.Stream + ".*.retract"}
+// Entries of a stream's metadata.
+const (
+	epochsKey    = "proofstream.epochs"    // the epoch history of the site, JSON
+	migratingKey = "proofstream.migrating" // there while an embedded log is being copied into the stream
+)
+
+// settings returns base with the settings that are ours for a site's stream; all others stay as they are.
+func (o Options) settings(site string, base jetstream.StreamConfig) jetstream.StreamConfig {
+	base.Name = o.Stream + "-" + site
+	base.Subjects = []string{o.Stream + "." + site + ".>"}
 	base.Retention = jetstream.LimitsPolicy
 	base.Storage = jetstream.FileStorage
 	base.Discard = jetstream.DiscardOld
-	base.MaxMsgsPerSubject = int64(o.Retain)
-	base.MaxAge = o.Retention
-	base.Duplicates = o.window()
+	base.MaxMsgs = int64(o.Limits.Events)
+	base.MaxMsgsPerSubject = -1
+	base.MaxAge = o.Limits.Age
+	base.Duplicates = min(time.Hour, o.Limits.Age)
 	base.AllowDirect = true
 	base.DenyDelete = false
 	base.Replicas = o.Replicas
 	return base
 }
 
-// differences names the settings of ours that a stream has otherwise, as "have, want" pairs.
-func differences(have, want jetstream.StreamConfig) []string {
-	var d []string
+// differences names the settings of ours that a stream has otherwise.
+func differences(have, want jetstream.StreamConfig) (names []string) {
 	add := func(name string, have, want any) {
 		if h, w := fmt.Sprint(have), fmt.Sprint(want); h != w {
-			d = append(d, fmt.Sprintf("%s is %s, not %s", name, h, w))
+			names = append(names, fmt.Sprintf("%s is %s, not %s", name, h, w))
 		}
 	}
-	slices.Sort(have.Subjects)
-	slices.Sort(want.Subjects)
-	add("subjects", have.Subjects, want.Subjects)
 	add("retention policy", have.Retention, want.Retention)
 	add("storage", have.Storage, want.Storage)
 	add("discard policy", have.Discard, want.Discard)
+	add("messages", have.MaxMsgs, want.MaxMsgs)
 	add("messages per subject", have.MaxMsgsPerSubject, want.MaxMsgsPerSubject)
 	add("maximum age", have.MaxAge, want.MaxAge)
 	add("duplicate window", have.Duplicates, want.Duplicates)
 	add("direct get", have.AllowDirect, want.AllowDirect)
 	add("deletion denied", have.DenyDelete, want.DenyDelete)
 	add("replicas", have.Replicas, want.Replicas)
-	return d
+	return names
 }
 
-// create makes the stream with its first epoch.
-func (l *Log) create(ctx context.Context) error {
-	chain := stream.Chain{{Name: newEpoch(), First: 1}}
-	cfg := l.opts.settings(jetstream.StreamConfig{})
-	writeChain(&cfg, chain)
-	if _, err := l.js.CreateStream(ctx, cfg); err != nil {
-		return err
+// limits returns the retention of a stream.
+func limits(cfg jetstream.StreamConfig) stream.Limits {
+	l := stream.Limits{Events: int(cfg.MaxMsgs), Age: cfg.MaxAge}
+	if l.Events <= 0 {
+		l.Events = math.MaxInt
 	}
-	l.chain.Store(&chain)
-	return nil
+	if l.Age <= 0 {
+		l.Age = math.MaxInt64
+	}
+	return l
 }
 
-// update gives the stream our settings and these epochs.
-func (l *Log) update(ctx context.Context, cfg jetstream.StreamConfig, chain stream.Chain) error {
-	cfg = l.opts.settings(cfg)
-	writeChain(&cfg, chain)
-	if _, err := l.js.UpdateStream(ctx, cfg); err != nil {
-		return err
+// readEpochs returns the epoch history in a stream's metadata, or nil when there is none.
+func readEpochs(cfg jetstream.StreamConfig) (h stream.Epochs) {
+	if json.Unmarshal([]byte(cfg.Metadata[epochsKey]), &h) != nil {
+		return nil
 	}
-	l.chain.Store(&chain)
-	return nil
+	return h
+}
+
+// withEpochs returns cfg with the epoch history in its metadata.
+func withEpochs(cfg jetstream.StreamConfig, h stream.Epochs) jetstream.StreamConfig {
+	text, err := json.Marshal(h)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	metadata := map[string]string{}
+	maps.Copy(metadata, cfg.Metadata)
+	metadata[epochsKey] = string(text)
+	cfg.Metadata = metadata
+	return cfg
 }

@@ -1,0 +1,125 @@
+package logtest
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"proofstream/stream"
+)
+
+func retainCount(t *testing.T, f Fixture) {
+	const limit = 10
+	fill(t, f.Log, "b", 1)
+	origin := bounds(t, f.Log, "a").Epochs.Cursor(0)
+	for i := range uint64(35) {
+		id := mustAppend(t, f.Log, "a", stream.Entry{Kind: stream.Kind(i % 2), Data: []byte("{}")})
+		b := bounds(t, f.Log, "a")
+		if low := max(id.Seq, limit) - limit + 1; b.Low != low || b.High != id.Seq {
+			t.Fatalf("bounds after event %d: %+v; want low %d", id.Seq, b, low)
+		}
+	}
+	events := all(t, f.Log, "a")
+	wantSequences(t, "kept", sequences(events), []uint64{26, 27, 28, 29, 30, 31, 32, 33, 34, 35})
+	b := bounds(t, f.Log, "a")
+	if b.Signups != limit/2 {
+		t.Errorf("%d signups, want %d", b.Signups, limit/2)
+	}
+	for seq, want := range map[uint64]stream.Reason{24: stream.Expired, 25: "", 35: "", 36: stream.Ahead} {
+		if why, _ := b.Judge(stream.ID{Epoch: events[9].ID.Epoch, Seq: seq}); why != want {
+			t.Errorf("cursor %d is judged %q, want %q", seq, why, want)
+		}
+	}
+	if why, _ := b.Judge(origin); why == "" {
+		t.Error("origin cursor is judged complete after events have expired")
+	}
+	if b := bounds(t, f.Log, "b"); b.Low != 1 || b.High != 1 {
+		t.Errorf("bounds of another site: %+v", b)
+	}
+	mustErase(t, f.Log, "a", 30) // a gap is no event that counts
+	fill(t, f.Log, "a", 1)
+	wantSequences(t, "kept with a gap", sequences(all(t, f.Log, "a")), []uint64{26, 27, 28, 29, 31, 32, 33, 34, 35, 36})
+}
+
+// retainAge would catch a log that expires only when something is appended.
+func retainAge(t *testing.T, f Fixture) {
+	first := fill(t, f.Log, "a", 3)
+	eventually(t, "an idle log expires", func() bool { return bounds(t, f.Log, "a").Low == 4 })
+	if b := bounds(t, f.Log, "a"); b.High != 3 || b.Signups != 0 {
+		t.Errorf("bounds %+v; want high 3, no signups", b)
+	}
+	if events := all(t, f.Log, "a"); len(events) != 0 {
+		t.Errorf("events %v are older than a second and still there", sequences(events))
+	}
+	if why, seen := bounds(t, f.Log, "a").Judge(first[0]); why != stream.Expired || seen != 1 {
+		t.Errorf("cursor %v is judged %q, seen %d; want expired, 1", first[0], why, seen)
+	}
+	if why, _ := bounds(t, f.Log, "a").Judge(first[2]); why != "" {
+		t.Errorf("cursor of the newest event is judged %q", why)
+	}
+	if id := mustAppend(t, f.Log, "a", entry("Ada")); id.Seq != 4 {
+		t.Errorf("next sequence is %d, want 4", id.Seq)
+	}
+	begin := time.Now()
+	eventually(t, "an event expires", func() bool { return bounds(t, f.Log, "a").Low == 5 })
+	if d := time.Since(begin); d < 500*time.Millisecond {
+		t.Errorf("an event that is to be kept for a second was gone after %v", d)
+	}
+}
+
+// restart would catch a renumbered event, a sequence given twice, and a cursor that a restart made invalid.
+func restart(t *testing.T, f Fixture) {
+	for _, how := range []struct {
+		name   string
+		reopen func() stream.Log
+	}{{"restart", f.Reopen}, {"kill", f.Kill}, {"second restart", f.Reopen}} {
+		if how.reopen == nil {
+			t.Logf("this log has no %s", how.name)
+			continue
+		}
+		l := f.Log
+		ids := fill(t, l, "a", 5)
+		bounds(t, l, "quiet")
+		mustErase(t, l, "a", ids[4].Seq) // the newest: its sequence must not be given again
+		before, events := bounds(t, l, "a"), all(t, l, "a")
+		quiet := bounds(t, l, "quiet").Epochs.Cursor(0)
+
+		l = how.reopen()
+		after := bounds(t, l, "a")
+		if after.Low != before.Low || after.High != before.High || after.Signups != before.Signups {
+			t.Errorf("bounds were %+v, after a %s %+v", before, how.name, after)
+		}
+		now := all(t, l, "a")
+		wantSequences(t, "events after a "+how.name, sequences(now), sequences(events))
+		for i, e := range now {
+			if was := events[i]; e.ID != was.ID || !bytes.Equal(e.Data, was.Data) || !e.Time.Equal(was.Time) {
+				t.Errorf("event %+v is after a %s %+v", was, how.name, e)
+			}
+		}
+		for _, id := range append(ids, before.Epochs.Cursor(before.High)) {
+			if why, seen := after.Judge(id); why != "" || seen != id.Seq {
+				t.Errorf("cursor %v is judged %q after a %s", id, why, how.name)
+			}
+		}
+		if why, _ := bounds(t, l, "quiet").Judge(quiet); why != "" {
+			t.Errorf("origin cursor of a site without events is judged %q after a %s", why, how.name)
+		}
+		if id := mustAppend(t, l, "a", entry("Ada")); id.Seq != before.High+1 {
+			t.Errorf("next sequence after a %s is %d, want %d", how.name, id.Seq, before.High+1)
+		}
+		f.Log = l
+	}
+}
+
+func restartKeys(t *testing.T, f Fixture) {
+	kept, erased := mustAppend(t, f.Log, "a", withKey("kept")), mustAppend(t, f.Log, "a", withKey("erased"))
+	mustErase(t, f.Log, "a", erased.Seq)
+	for _, reopen := range []func() stream.Log{f.Reopen, f.Kill} {
+		if reopen == nil {
+			continue
+		}
+		l := reopen()
+		again(t, l, "a", "kept", kept)
+		again(t, l, "a", "erased", erased)
+	}
+}

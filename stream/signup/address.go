@@ -1,0 +1,131 @@
+package signup
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// maxLink is the longest path or URL, in bytes.
+const maxLink = 2048
+
+// checkImage is checkLink with the word "default" allowed.
+func checkImage(posted string) (value, broken string) {
+	if posted == "default" {
+		return posted, ""
+	}
+	value, broken = checkLink(posted)
+	if broken == notALink {
+		broken = `must be "default", an https:// URL, or a path that begins with one /`
+	}
+	return value, broken
+}
+
+const notALink = "must be an https:// URL, or a path that begins with one /"
+
+// checkLink returns a path of the page that shows the card, or an https URL, byte for byte as
+// posted, or which rule it breaks. It admits only what browsers and servers read alike, whatever
+// the page's own address: not every URL that is valid, and none that leads elsewhere than it says.
+// White space alone comes back empty.
+func checkLink(posted string) (value, broken string) {
+	if text, strange := tidy(posted); text == "" && strange == "" {
+		return "", ""
+	}
+	if len(posted) > maxLink {
+		return "", fmt.Sprintf("must be at most %d bytes: shorten it, it has %d", maxLink, len(posted))
+	}
+	for _, c := range []byte(posted) {
+		switch {
+		case c <= ' ' || c > '~':
+			return "", "must be printable ASCII without white space: percent-encode the rest (and write a host in its xn-- form)"
+		case c == '"' || c == '<' || c == '>' || c == '\\':
+			return "", fmt.Sprintf("must not contain %c: write %%%02X", c, c)
+		}
+	}
+	if len(posted) >= 8 && strings.EqualFold(posted[:8], "https://") {
+		return posted, checkAuthority(posted[8:])
+	}
+	return posted, checkPath(posted)
+}
+
+// checkPath says what is wrong with a path. A second slash makes the next word a host to browsers;
+// encoded, or hidden behind an encoded control character, it does so to servers that decode before
+// they redirect.
+func checkPath(path string) (broken string) {
+	if !strings.HasPrefix(path, "/") {
+		return notALink
+	}
+	second := path[1:min(len(path), 4)]
+	if decoded, err := url.PathUnescape(second); err == nil {
+		second = decoded
+	}
+	if second != "" && (second[0] == '/' || second[0] == '\\' || second[0] < ' ') {
+		return "must begin with one / and then a name: write https:// before a host"
+	}
+	return ""
+}
+
+// checkAuthority says what is wrong with the host and port at the start of what follows https://.
+func checkAuthority(rest string) (broken string) {
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	if strings.Contains(rest, "@") {
+		return "must not contain user info: remove what stands before the @"
+	}
+	host, port := rest, ""
+	if colon := strings.LastIndexByte(rest, ':'); colon > strings.LastIndexByte(rest, ']') {
+		host, port = rest[:colon], rest[colon+1:]
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "must have a port from 1 to 65535, or none and no colon"
+		}
+	}
+	if !validHost(host) {
+		return "must have the name or address of a host after https://, in letters, digits, dots and hyphens"
+	}
+	return ""
+}
+
+// validHost admits DNS names, dotted IPv4 and bracketed IPv6 addresses. A name whose last label is
+// a number is an IPv4 address to browsers (WHATWG URL, section 3.5), in forms that others read
+// differently: only the usual one passes.
+func validHost(host string) bool {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		addr, err := netip.ParseAddr(inner)
+		return ok && err == nil && addr.Is6() && addr.Zone() == ""
+	}
+	if len(host) > 253 {
+		return false
+	}
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	for _, label := range labels {
+		if !validLabel(label) {
+			return false
+		}
+	}
+	if last := labels[len(labels)-1]; number(last) {
+		addr, err := netip.ParseAddr(host)
+		return err == nil && addr.Is4()
+	}
+	return true
+}
+
+func number(label string) bool {
+	if strings.HasPrefix(strings.ToLower(label), "0x") {
+		return strings.Trim(label[2:], "0123456789abcdefABCDEF") == ""
+	}
+	return strings.Trim(label, "0123456789") == ""
+}
+
+func validLabel(label string) bool {
+	for _, c := range []byte(label) {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return len(label) >= 1 && len(label) <= 63
+}

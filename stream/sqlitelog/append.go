@@ -1,0 +1,89 @@
+package sqlitelog
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"proofstream/stream"
+)
+
+// maxKey is the length of an entry's key in bytes at most.
+const maxKey = 160
+
+// Append stores an entry and returns when it is on disk. One that ends with the context's error may have
+// been stored.
+func (l *Log) Append(ctx context.Context, name string, e stream.Entry) (id stream.ID, duplicate bool, err error) {
+	if err := checkEntry(name, e); err != nil {
+		return stream.ID{}, false, fmt.Errorf("append to site %s: %w", name, err)
+	}
+	if _, open := l.known(name); !open {
+		return stream.ID{}, false, fmt.Errorf("append to site %s: %w", name, errNotOpen)
+	}
+	var hash []byte
+	if e.Key != "" {
+		hash = HashKey(e.Key)
+	}
+	err = l.submit(ctx, func(t *tx) (err error) {
+		id, duplicate, err = t.append(name, e, hash)
+		return err
+	})
+	if err != nil {
+		// The function may still run: its results are not to be touched.
+		return stream.ID{}, false, fmt.Errorf("append to site %s: %w", name, err)
+	}
+	return id, duplicate, nil
+}
+
+func checkEntry(name string, e stream.Entry) error {
+	switch {
+	case !stream.ValidSite(name):
+		return errors.New("this is not a site name")
+	case e.Kind != stream.Announce && e.Kind != stream.Retract:
+		return fmt.Errorf("unknown kind %d", e.Kind)
+	case len(e.Data) > stream.MaxData:
+		return fmt.Errorf("data of %d bytes, more than %d", len(e.Data), stream.MaxData)
+	case len(e.Key) > maxKey:
+		return fmt.Errorf("key of %d bytes, more than %d", len(e.Key), maxKey)
+	}
+	return nil
+}
+
+// Find returns the id of the event that was appended with a key.
+func (l *Log) Find(ctx context.Context, name, key string) (stream.ID, error) {
+	s, err := l.site(ctx, name)
+	if err == nil {
+		var seq uint64
+		err = l.read(ctx, func(c *conn) (err error) {
+			seq, err = findKey(c, s.id, HashKey(key))
+			return err
+		})
+		if err == nil && seq > 0 {
+			s, err = l.site(ctx, name) // its epochs may be newer
+		}
+		if err == nil && seq > 0 {
+			return s.history.ID(seq), nil
+		}
+		if err == nil {
+			err = stream.ErrNotFound
+		}
+	}
+	return stream.ID{}, fmt.Errorf("find a key of site %s: %w", name, err)
+}
+
+// findKey returns the sequence of a site's event with a key, 0 when there is none.
+func findKey(c *conn, siteID int64, hash []byte) (seq uint64, err error) {
+	err = c.query("SELECT id, at, sum FROM keys WHERE hash = ? AND id BETWEEN ? AND ?", func(r []driver.Value) error {
+		var id, at, sum int64
+		if err := scan(r, &id, &at, &sum); err != nil {
+			return err
+		}
+		if sum != keySum(id, hash, at) {
+			return fmt.Errorf("%w: the key of event %d does not fit its sum", errCorrupt, seqOf(id))
+		}
+		seq = seqOf(id)
+		return nil
+	}, hash, rowID(siteID, 0), rowID(siteID, maxSeq))
+	return seq, err
+}

@@ -1,0 +1,48 @@
+//go:build unix
+
+package sqlitelog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// tryLock locks a file until it is closed or the process ends, however it ends. It returns false when another
+// process has locked it.
+func tryLock(f *os.File) (bool, error) {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// ownership says who owns a path, when that is another user than this process's.
+func ownership(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(stat.Uid) == os.Geteuid() {
+		return ""
+	}
+	return fmt.Sprintf("; it belongs to user %s, this process runs as user %s: chown -R %[2]s %s",
+		userName(int(stat.Uid)), userName(os.Geteuid()), path)
+}
+
+func userName(id int) string {
+	if u, err := user.LookupId(strconv.Itoa(id)); err == nil {
+		return u.Username
+	}
+	return strconv.Itoa(id)
+}
+
+// unsupportedSync says whether an error means that the file system cannot sync directories.
+func unsupportedSync(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP)
+}

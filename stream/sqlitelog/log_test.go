@@ -1,0 +1,60 @@
+package sqlitelog
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"proofstream/stream"
+	"proofstream/stream/logtest"
+)
+
+// running is an open log whose Run runs.
+type running struct {
+	*Log
+	stop func()
+}
+
+// run opens a log and runs it until its stop is called or the test ends.
+func run(t testing.TB, o Options) *running {
+	t.Helper()
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return runLog(t, New(o))
+}
+
+func runLog(t testing.TB, l *Log) *running {
+	t.Helper()
+	if err := l.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := &running{Log: l}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	r.stop = func() {
+		r.stop = func() {}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+func TestContract(t *testing.T) {
+	logtest.Run(t, func(t *testing.T, o logtest.Options) logtest.Fixture {
+		opts := Options{Dir: t.TempDir(), Limits: o.Limits}
+		l := run(t, opts)
+		return logtest.Fixture{Log: l, Reopen: func() stream.Log {
+			l.stop()
+			l = run(t, opts)
+			return l
+		}}
+	})
+}

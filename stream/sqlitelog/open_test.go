@@ -1,0 +1,189 @@
+package sqlitelog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"proofstream/stream"
+)
+
+// TestSecondProcessWaits would catch a rolling update in which the second process gives up, or both write.
+func TestSecondProcessWaits(t *testing.T) {
+	dir := t.TempDir()
+	first := run(t, Options{Dir: dir})
+	id := mustAppend(t, first, "a", "{}", "k")
+
+	begin := time.Now()
+	err := New(Options{Dir: dir, Wait: 200 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}).Open(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "another process") || time.Since(begin) < 200*time.Millisecond {
+		t.Errorf("open of a held directory: %v after %v; want an error that says why, after the wait", err, time.Since(begin))
+	}
+	ended, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := New(Options{Dir: dir, Wait: time.Minute, Logger: slog.New(slog.DiscardHandler)}).Open(ended); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("open whose context ended: %v", err)
+	}
+
+	var said lockedBuffer
+	second := New(Options{Dir: dir, Wait: 20 * time.Second, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	opened := make(chan error, 1)
+	go func() { opened <- second.Open(t.Context()) }()
+	until(t, "the second says that it waits", func() bool { return strings.Contains(said.String(), "held by another process") })
+	first.stop()
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+	if again, err := second.Find(t.Context(), "a", "k"); err != nil || again != id {
+		t.Errorf("the second finds %v, %v; want %v", again, err, id)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// TestNotOurs opens what is not a log: each error has to say what to do, and nothing may be touched.
+func TestNotOurs(t *testing.T) {
+	other := func(pragmas ...string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			path := filepath.Join(dir, databaseFile)
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err := openConn(path, writing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.close()
+			for _, sql := range append(pragmas, "CREATE TABLE theirs (x)") {
+				if err := c.exec(sql); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name, want string
+		make       func(*testing.T, string)
+	}{
+		{"another application's database", "not a database of proofstream", other("PRAGMA application_id = 7")},
+		{"a database without an application", "not a database of proofstream", other()},
+		{"a newer schema", "newer version", other(fmt.Sprint("PRAGMA application_id = ", applicationID), fmt.Sprint("PRAGMA user_version = ", schemaVersion+1))},
+		{"a text file", "not a database of proofstream", func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, databaseFile), []byte("hello"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"a directory", "is a directory", func(t *testing.T, dir string) {
+			if err := os.Mkdir(filepath.Join(dir, databaseFile), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			tt.make(t, dir)
+			before, _ := os.ReadFile(filepath.Join(dir, databaseFile))
+			l := New(Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+			if err := l.Open(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("open: %v; want an error with %q", err, tt.want)
+			}
+			if after, _ := os.ReadFile(filepath.Join(dir, databaseFile)); !bytes.Equal(before, after) {
+				t.Error("the file was changed")
+			}
+			if _, err := l.Bounds(t.Context(), "a"); !errors.Is(err, stream.ErrUnavailable) {
+				t.Errorf("bounds of a log that is not open: %v", err)
+			}
+		})
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := New(Options{Dir: file}).Open(t.Context()); err == nil || !strings.Contains(err.Error(), "not a directory") {
+		t.Errorf("open of a file: %v", err)
+	}
+}
+
+// TestNoPermission runs as a user to whom the directory does not belong.
+func TestNoPermission(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to become another user")
+	}
+	dir := t.TempDir()
+	run(t, Options{Dir: dir}).stop()
+	var err error
+	asNobody(t, dir, func() { err = New(Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)}).Open(t.Context()) })
+	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "chown -R nobody") || !strings.Contains(err.Error(), "user root") {
+		t.Errorf("open as another user: %v; want an error that names both users", err)
+	}
+}
+
+// asNobody runs do with the user id of nobody in this thread.
+func asNobody(t *testing.T, dir string, do func()) {
+	t.Helper()
+	for p := dir; p != "/" && p != os.TempDir(); p = filepath.Dir(p) {
+		if err := os.Chmod(p, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Seteuid(65534); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := syscall.Seteuid(0); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	do()
+}
+
+// TestMethodsAfterRun would catch a caller that waits for a writer that has gone.
+func TestMethodsAfterRun(t *testing.T) {
+	l := run(t, Options{Dir: t.TempDir()})
+	mustAppend(t, l, "a", "{}", "")
+	follow := make(chan error, 1)
+	go func() {
+		for _, err := range l.Follow(context.Background(), "a", 1) {
+			follow <- err
+		}
+	}()
+	l.stop()
+	if err := <-follow; !errors.Is(err, stream.ErrUnavailable) {
+		t.Errorf("follow of a closed log ended with %v", err)
+	}
+	_, _, err := l.Append(t.Context(), "a", stream.Entry{Data: []byte("{}")})
+	_, _, err2 := l.Read(t.Context(), "a", 0, 1)
+	for _, err := range []error{err, err2, l.Erase(t.Context(), "a", 1), l.Healthy()} {
+		if !errors.Is(err, stream.ErrUnavailable) {
+			t.Errorf("after Close: %v; want ErrUnavailable", err)
+		}
+	}
+}

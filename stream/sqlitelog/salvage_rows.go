@@ -1,0 +1,240 @@
+package sqlitelog
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql/driver"
+	"errors"
+	"io"
+
+	"proofstream/stream"
+)
+
+// salvage makes a sound database from what is intact in a damaged one.
+type salvage struct {
+	last     commits               // as far as they are known
+	progress func(done, total int) // called after each page
+
+	conn  *conn // to the new database
+	sites map[int64]*siteRow
+	names map[int64]string
+
+	// Numbers of events: those copied, those that do not fit their sum, and those of sites whose names are lost.
+	kept, unfit, nameless int64
+}
+
+func newSalvage(last *commits, progress func(done, total int)) *salvage {
+	s := &salvage{progress: progress, sites: map[int64]*siteRow{}, names: map[int64]string{}}
+	s.last.instance = rand.Text()
+	if last != nil {
+		s.last = *last
+	}
+	return s
+}
+
+// run writes the intact rows to a new database. The damaged one and its WAL stay as they are.
+func (s *salvage) run(ctx context.Context, from, to string) error {
+	file, wal, done, err := openFiles(from)
+	defer done()
+	if err != nil {
+		return err
+	}
+	if err := createDatabase(to, s.last.instance); err != nil {
+		return err
+	}
+	if s.conn, err = openConn(to, writing); err != nil {
+		return err
+	}
+	for _, step := range []func() error{
+		func() error { return s.conn.exec("PRAGMA journal_mode = OFF") }, // a crash begins again
+		func() error { return s.conn.exec("BEGIN") },
+		func() error { return s.copy(ctx, file, wal) },
+		s.finish,
+		func() error { return s.conn.exec("COMMIT") },
+		func() error { return s.conn.exec("PRAGMA journal_mode = WAL") },
+	} {
+		if err := step(); err != nil {
+			return errors.Join(err, s.conn.close())
+		}
+	}
+	return s.conn.close()
+}
+
+// copy takes the rows of the database as it was after the last commit that SQLite can see, and, when
+// commits are missing, those of frames after a damaged one.
+func (s *salvage) copy(ctx context.Context, file, wal *io.SectionReader) error {
+	p := newImage(file, wal, false)
+	if foreign(p) {
+		wal = nothingToRead()
+		p = newImage(file, wal, false)
+	}
+	if err := s.take(ctx, p); err != nil || s.newest() >= s.last.tx {
+		return err
+	}
+	return s.take(ctx, newImage(file, wal, true))
+}
+
+// foreign says whether the WAL is of another database, or from an earlier time than the file: then everything in it was
+// moved to the file since, and perhaps erased. The sites tell: their ids are random, and their transactions rise.
+func foreign(p *image) bool {
+	changed := p.changed()
+	before, after := newImage(p.file, nothingToRead(), false).sites(changed), p.sites(changed)
+	var was, is int64
+	for name, site := range before {
+		if other := after[name]; other != nil && other.id != site.id {
+			return true
+		}
+		was = max(was, site.tx)
+	}
+	for _, site := range after {
+		is = max(is, site.tx)
+	}
+	return was > is
+}
+
+// sites returns the intact sites on some pages, by name.
+func (p *image) sites(numbers []uint32) map[string]*siteRow {
+	sites := map[string]*siteRow{}
+	for r := range p.rows(numbers) {
+		var site siteRow
+		if r.ours() && len(r.columns) == 9 && site.scan(r.columns) == nil {
+			sites[site.name] = &site
+		}
+	}
+	return sites
+}
+
+// newest returns the number of the newest transaction that wrote a site.
+func (s *salvage) newest() (tx int64) {
+	for _, site := range s.sites {
+		tx = max(tx, site.tx)
+	}
+	return tx
+}
+
+// take copies the rows of all pages. Of events with the same id, the one that came first stays.
+func (s *salvage) take(ctx context.Context, p *image) error {
+	numbers, page := p.numbers(), uint32(0)
+	for r := range p.rows(numbers) {
+		if r.page != page {
+			page = r.page
+			if s.progress(int(page), len(numbers)); ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		if r.ours() {
+			if err := s.takeRow(r.id, r.columns); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ours says whether a row may be one of our tables', whose first column is the row id, and sets that.
+func (r row) ours() bool {
+	if len(r.columns) == 0 || r.columns[0] != nil || r.id <= 0 {
+		return false
+	}
+	r.columns[0] = r.id
+	return true
+}
+
+// takeRow copies a row if it is one of a table's, which its number of columns and its sum say.
+func (s *salvage) takeRow(id int64, columns []driver.Value) error {
+	var site siteRow
+	var name string
+	var hash, data []byte
+	var kind, at, sum int64
+	switch len(columns) {
+	case 3:
+		if scan(columns, &id, &name, &sum) == nil && sum == siteNameSum(id, name) {
+			s.names[id] = name
+		}
+	case 4:
+		if scan(columns, &id, &hash, &at, &sum) == nil && sum == keySum(id, hash, at) {
+			return s.conn.exec("INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?)", id, hash, at, sum)
+		}
+	case 5:
+		if scan(columns, &id, &kind, &at, &data, &sum) != nil || sum != eventSum(id, kind, at, data) {
+			s.unfit++
+			return nil
+		}
+		return s.conn.exec("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?)", id, kind, at, data, sum)
+	case 9:
+		if site.scan(columns) == nil && (s.sites[id] == nil || s.sites[id].tx < site.tx) {
+			s.sites[id] = &site
+		}
+	}
+	return nil
+}
+
+// finish writes the sites and removes the rows that are of none.
+func (s *salvage) finish() error {
+	for id, name := range s.names {
+		if s.sites[id] == nil { // what else the row had is lost, and follows from the events
+			s.sites[id] = &siteRow{id: id, name: name}
+		}
+	}
+	tx := max(s.newest(), s.last.tx) + 1
+	byName := map[string]*siteRow{}
+	for _, site := range s.sites {
+		if err := s.restore(site); err != nil {
+			return err
+		}
+		site.tx = tx
+		// Pages of another database may be among ours: of two sites with one name, take the one with events.
+		if other := byName[site.name]; other == nil || other.events < site.events {
+			byName[site.name] = site
+		}
+	}
+	for _, site := range byName {
+		if err := s.insert(site); err != nil {
+			return err
+		}
+		s.kept += site.events
+	}
+	all, err := s.conn.value("SELECT count(*) FROM events")
+	s.nameless = all - s.kept
+	return errors.Join(err, s.conn.exec("DELETE FROM events WHERE id >> 40 NOT IN (SELECT id FROM sites)"),
+		s.conn.exec("DELETE FROM keys WHERE id >> 40 NOT IN (SELECT id FROM sites)"))
+}
+
+func (s *salvage) insert(site *siteRow) error {
+	return errors.Join(
+		s.conn.exec("INSERT INTO sites VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", site.id, site.name, int64(site.low), int64(site.high),
+			site.events, site.signups, site.epochs, site.tx, site.sum()),
+		s.conn.exec("INSERT INTO site_names VALUES (?, ?, ?)", site.id, site.name, siteNameSum(site.id, site.name)))
+}
+
+// restore sets what the row of a site says from what it said, if it was intact, and from what was kept.
+func (s *salvage) restore(row *siteRow) error {
+	// Copies from before the retention removed them may have been found.
+	if err := s.conn.exec("DELETE FROM events WHERE id >= ? AND id < ?", row.first(), rowID(row.id, row.low)); err != nil {
+		return err
+	}
+	site := &site{siteRow: *row}
+	history, err := parseEpochs(row.epochs)
+	if err != nil {
+		history = stream.NewEpochs(1)
+	}
+	var oldest, newest, key int64
+	err = s.conn.query("SELECT count(*), sum(kind = 0), min(id), max(id) FROM events WHERE id BETWEEN ? AND ?",
+		func(r []driver.Value) error { return scan(r, &site.events, &site.signups, &oldest, &newest) }, row.first(), row.last())
+	if err == nil {
+		key, err = s.conn.value("SELECT max(id) FROM keys WHERE id BETWEEN ? AND ?", row.first(), row.last())
+	}
+	if err != nil {
+		return err
+	}
+	site.high = max(row.high, seqOf(newest), seqOf(key), max(history[len(history)-1].First, 1)-1)
+	switch {
+	case site.events == 0:
+		site.low = site.high + 1
+	case site.low == 0:
+		site.low = seqOf(oldest)
+	}
+	err = site.setHistory(history.Damaged(site.high).Trim(site.low))
+	*row = site.siteRow
+	return err
+}

@@ -1,0 +1,69 @@
+package sqlitelog
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"proofstream/stream"
+)
+
+const never = math.MaxInt64
+
+// site is the state of one site's log after a commit. A transaction changes a copy.
+type site struct {
+	siteRow
+	history stream.Epochs // as epochs has it
+	oldest  int64         // time of the oldest kept event
+	sweep   int64         // when a key of an event that is gone may be forgotten; never if there is none
+	erased  []keyOf       // keys of erased events
+	moved   chan struct{} // closed when a newer state replaces this one
+}
+
+// keyOf is a key whose event was erased.
+type keyOf struct{ id, at int64 }
+
+func (s *site) bounds(limits stream.Limits) stream.Bounds {
+	return stream.Bounds{Low: s.low, High: s.high, Signups: int(s.signups), Epochs: s.history, Limits: limits}
+}
+
+// due returns when retention removes something of the site next, if nothing is appended.
+func (s *site) due(limits stream.Limits) int64 {
+	if s.events == 0 {
+		return s.sweep
+	}
+	return min(s.sweep, s.oldest+limits.Age.Milliseconds())
+}
+
+// setHistory changes the epoch history.
+func (s *site) setHistory(h stream.Epochs) error {
+	text, err := json.Marshal(h)
+	s.history, s.epochs = h, string(text)
+	return err
+}
+
+// first and last enclose the row ids of the site.
+func (r *siteRow) first() int64 { return rowID(r.id, 0) }
+func (r *siteRow) last() int64  { return rowID(r.id, maxSeq) }
+
+const siteColumns = "id, name, low, high, events, signups, epochs, tx, sum"
+
+// scan reads a row with siteColumns and holds it against its sum.
+func (r *siteRow) scan(row []driver.Value) error {
+	var sum int64
+	if err := scan(row, &r.id, &r.name, &r.low, &r.high, &r.events, &r.signups, &r.epochs, &r.tx, &sum); err != nil {
+		return err
+	}
+	if sum != r.sum() {
+		return fmt.Errorf("%w: the record of site %q does not fit its sum", errCorrupt, r.name)
+	}
+	return nil
+}
+
+func parseEpochs(text string) (h stream.Epochs, err error) {
+	if err := json.Unmarshal([]byte(text), &h); err != nil || len(h) == 0 {
+		return nil, fmt.Errorf("%w: epoch history %.80q", errCorrupt, text)
+	}
+	return h, nil
+}

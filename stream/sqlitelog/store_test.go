@@ -1,0 +1,264 @@
+package sqlitelog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"proofstream/stream"
+)
+
+func mustAppend(t testing.TB, l stream.Log, site, text, key string) stream.ID {
+	t.Helper()
+	id, _, err := l.Append(t.Context(), site, stream.Entry{Data: []byte(text), Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func mustBounds(t testing.TB, l stream.Log, site string) stream.Bounds {
+	t.Helper()
+	b, err := l.Bounds(t.Context(), site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// until waits for a fact.
+func until(t testing.TB, what string, fact func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !fact(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// holding returns the files below dir that hold a text.
+func holding(t *testing.T, dir, text string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte(text)) {
+			names = append(names, filepath.Base(path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// TestGroupCommit would catch an fsync for each append.
+func TestGroupCommit(t *testing.T) {
+	l := run(t, Options{Dir: t.TempDir(), Sites: []string{"a"}})
+	const publishers, each = 16, 50
+	before := l.writer.tx
+	var wg sync.WaitGroup
+	for p := range publishers {
+		wg.Go(func() {
+			for i := range each {
+				mustAppend(t, l, "a", "{}", fmt.Sprint(p, "/", i))
+			}
+		})
+	}
+	wg.Wait()
+	l.stop()
+	if commits := l.writer.tx - before; commits > publishers*each/2 {
+		t.Errorf("%d appends of %d publishers took %d commits; want at most half as many", publishers*each, publishers, commits)
+	}
+}
+
+// TestErasedBytesAreGone looks for the bytes of erased events in every file. Events of several sizes and sites make
+// SQLite move rows between pages, which must leave no copies.
+func TestErasedBytesAreGone(t *testing.T) {
+	dir := t.TempDir()
+	l := run(t, Options{Dir: dir, Limits: stream.Limits{Events: 100}})
+	r := rand.New(rand.NewPCG(1, 2))
+	type stored struct {
+		site, secret, key string
+		seq               uint64
+	}
+	var all []stored
+	for i := range 600 {
+		e := stored{site: fmt.Sprint("s", r.IntN(5)), secret: fmt.Sprintf("secret-%06d-", i), key: fmt.Sprintf("key-%06d", i)}
+		size := []int{20, 300, 4000, stream.MaxData - 100}[r.IntN(100)/33]
+		text := fmt.Sprintf(`{"a":"%s","b":"%s","c":"%[1]s"}`, e.secret, strings.Repeat("x", r.IntN(size)))
+		e.seq = mustAppend(t, l, e.site, text, e.key).Seq
+		all = append(all, e)
+		if i%3 > 0 {
+			continue
+		}
+		gone := all[max(0, len(all)-1-r.IntN(60))]
+		if err := l.Erase(t.Context(), gone.site, gone.seq); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{gone.secret, gone.key} {
+			if files := holding(t, dir, text); len(files) > 0 {
+				t.Fatalf("after erasure %d, %q is still in %v", i, text, files)
+			}
+		}
+	}
+}
+
+// TestOutsideReaderDelaysErasure has another process, such as sqlite3, keep a read transaction open: an erasure cannot
+// be complete before it ends, and nothing else may suffer.
+func TestOutsideReaderDelaysErasure(t *testing.T) {
+	dir := t.TempDir()
+	l := run(t, Options{Dir: dir})
+	id := mustAppend(t, l, "a", `{"secret":"Ada"}`, "")
+	outside, err := openConn(l.path, reading)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer outside.close()
+	release := make(chan struct{})
+	ended := make(chan error, 1)
+	began := make(chan struct{})
+	go func() {
+		ended <- outside.snapshot(func() error {
+			_, err := outside.value("SELECT count(*) FROM events")
+			close(began)
+			<-release
+			return err
+		})
+	}()
+	<-began
+	mustAppend(t, l, "a", `{"secret":"other"}`, "") // so that the reader needs the write-ahead log
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := l.Erase(short, "a", id.Seq); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, stream.ErrUnavailable) {
+		t.Errorf("erasure beside an outside reader: %v; want an error when its context ends", err)
+	}
+	events, _, err := l.Read(t.Context(), "a", 0, 10)
+	if err != nil || len(events) != 1 {
+		t.Errorf("read after the erasure: %v, %v; want the other event only", events, err)
+	}
+	erased := make(chan error, 1)
+	go func() { erased <- l.Erase(t.Context(), "a", id.Seq) }()
+	for range 20 {
+		begin := time.Now()
+		mustAppend(t, l, "a", "{}", "")
+		if d := time.Since(begin); d > 2*time.Second {
+			t.Errorf("an append took %v while an erasure waited", d)
+		}
+	}
+	select {
+	case err := <-erased:
+		t.Errorf("the erasure ended (%v) while its bytes may still be read", err)
+	default:
+	}
+	close(release)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := <-erased; err != nil {
+		t.Errorf("erasure when the reader has gone: %v", err)
+	}
+	if files := holding(t, dir, `"secret":"Ada"`); len(files) > 0 {
+		t.Errorf("the erased bytes are in %v", files)
+	}
+}
+
+// TestClockSetBack would catch a log that waits for the clock, or that removes or keeps events for ever.
+func TestClockSetBack(t *testing.T) {
+	l := New(Options{Dir: t.TempDir(), Limits: stream.Limits{Age: time.Hour}})
+	var mu sync.Mutex
+	offset := time.Duration(0)
+	l.now = func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Now().Add(offset)
+	}
+	set := func(d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		offset = d
+	}
+	runLog(t, l)
+	mustAppend(t, l, "a", "{}", "k1")
+	set(-30 * time.Minute)
+	mustAppend(t, l, "a", "{}", "k2")
+	if events, _, err := l.Read(t.Context(), "a", 0, 10); err != nil || len(events) != 2 || !events[1].Time.Before(events[0].Time) {
+		t.Errorf("events after the clock was set back: %+v, %v", events, err)
+	}
+	set(61 * time.Minute)
+	until(t, "both expire by the clock", func() bool { return mustBounds(t, l, "a").Low == 3 })
+	until(t, "their keys are forgotten", func() bool {
+		_, err1 := l.Find(t.Context(), "a", "k1")
+		_, err2 := l.Find(t.Context(), "a", "k2")
+		return errors.Is(err1, stream.ErrNotFound) && errors.Is(err2, stream.ErrNotFound)
+	})
+}
+
+// TestKeysAreForgottenAfterAnHour checks both ways in which an event can go before its key.
+func TestKeysAreForgottenAfterAnHour(t *testing.T) {
+	l := New(Options{Dir: t.TempDir(), Limits: stream.Limits{Events: 2}})
+	var ahead time.Duration
+	var mu sync.Mutex
+	l.now = func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Now().Add(ahead)
+	}
+	runLog(t, l)
+	for i := range 4 {
+		mustAppend(t, l, "a", "{}", fmt.Sprint(i)) // retention removes 0 and 1
+	}
+	if err := l.Erase(t.Context(), "a", 3); err != nil { // of key 2
+		t.Fatal(err)
+	}
+	remembered := func(key string) bool {
+		_, err := l.Find(t.Context(), "a", key)
+		return err == nil
+	}
+	for i := range 4 {
+		if !remembered(fmt.Sprint(i)) {
+			t.Errorf("key %d is forgotten within the hour", i)
+		}
+	}
+	mu.Lock()
+	ahead = 61 * time.Minute
+	mu.Unlock()
+	until(t, "the keys of events that are gone are forgotten", func() bool { return !remembered("0") && !remembered("1") && !remembered("2") })
+	if !remembered("3") {
+		t.Error("the key of a kept event is forgotten")
+	}
+}
+
+// TestManySites would catch work for each commit that grows with the number of sites.
+func TestManySites(t *testing.T) {
+	dir := t.TempDir()
+	var names []string
+	for i := range 500 {
+		names = append(names, fmt.Sprint("site-", i))
+	}
+	l := run(t, Options{Dir: dir, Sites: names})
+	for _, name := range names {
+		mustAppend(t, l, name, "{}", "")
+	}
+	l.stop()
+	begin := time.Now()
+	l = run(t, Options{Dir: dir, Sites: names})
+	t.Logf("opened 500 sites in %v", time.Since(begin))
+	for _, name := range names {
+		if b := mustBounds(t, l, name); b.High != 1 || b.Signups != 1 {
+			t.Fatalf("bounds of %s: %+v", name, b)
+		}
+	}
+}
