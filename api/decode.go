@@ -10,21 +10,21 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"proofstream/stream"
+	"proofstream/stream/signup"
 )
 
 // maxBody is the longest body of a posted signup, in bytes.
 const maxBody = 16 << 10
 
-// post is a signup as it was sent: read, but not yet judged.
+// post is a signup as it was sent: read, but not yet checked.
 type post struct {
-	fields stream.Fields // every field but api_key, unknown ones included
+	fields signup.Fields // every field but api_key, unknown ones included
 	key    string        // the field api_key; empty when absent
 }
 
 // decodeSignup reads the body of a request and nothing else of it: a query string never makes or
 // changes a field. The error is a *Problem: 415, 413 or 400 (408 when the body did not come in
-// time). What can be read but not shown, unknown fields included, is for stream.NewSignup to
+// time). What can be read but not shown, unknown fields included, is for signup.New to
 // refuse, after the key has been checked.
 //
 // Echo's Bind is not used: it reads the query for form posts, takes the last of repeated fields,
@@ -38,7 +38,7 @@ func decodeSignup(r *http.Request) (post, error) {
 	if err != nil {
 		return post{}, err
 	}
-	into := reading{fields: stream.Fields{}}
+	into := reading{fields: signup.Fields{}}
 	switch media {
 	case mediaJSON:
 		err = into.json(body)
@@ -127,7 +127,7 @@ func malformed(format string, args ...any) *Problem {
 
 // reading collects the fields of one body, whatever its media type.
 type reading struct {
-	fields stream.Fields
+	fields signup.Fields
 	seen   map[string]bool // names met, those whose value was null or of no use included
 }
 
@@ -161,9 +161,9 @@ func (in *reading) text(name, value string) error {
 
 // fieldProblem is a 400 that names the field at fault.
 func fieldProblem(name, what string) *Problem {
-	broken := stream.NewRuleError(name, what)
+	broken := signup.NewRuleError(name, what)
 	return &Problem{Status: http.StatusBadRequest, Field: broken.Field, Detail: broken.Error()}
 }
 
 // known reports whether a field of this name takes part in a signup.
-func known(name string) bool { return name == keyField || stream.IsField(name) }
+func known(name string) bool { return name == keyField || signup.IsField(name) }

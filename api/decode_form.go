@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// form reads application/x-www-form-urlencoded (WHATWG URL section 5.1), but for one thing: an escape that
-// is none is refused, for it shows that the sender encodes nothing.
+// form reads application/x-www-form-urlencoded (WHATWG URL section 5.1), except that an
+// invalid escape is refused: it shows that the sender encodes nothing.
 func (in *reading) form(body string) error {
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" {

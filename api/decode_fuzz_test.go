@@ -13,7 +13,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"proofstream/stream"
+	"proofstream/stream/signup"
 )
 
 // decodeText decodes a body of this media type. A refusal must be a problem fit for strangers.
@@ -39,7 +39,7 @@ func agree(t *testing.T, first post) {
 	t.Helper()
 	all := maps.Clone(first.fields)
 	all[keyField] = first.key
-	want, wantErr := stream.NewSignup(first.fields)
+	want, wantErr := signup.New(first.fields)
 	for media, body := range written(t, all) {
 		if len(body) > maxBody {
 			continue
@@ -48,12 +48,12 @@ func agree(t *testing.T, first post) {
 		if !ok || got.key != first.key || !maps.Equal(got.fields, first.fields) {
 			t.Fatalf("%s: got %q and key %q from %q; want %q and %q", media, got.fields, got.key, body, first.fields, first.key)
 		}
-		signup, err := stream.NewSignup(got.fields)
+		s, err := signup.New(got.fields)
 		if (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {
 			t.Fatalf("%s: got %v; want %v", media, err, wantErr)
 		}
-		if !bytes.Equal(signup.Data(testTime), want.Data(testTime)) {
-			t.Fatalf("%s: got %+v; want %+v", media, signup, want)
+		if !bytes.Equal(s.Data(), want.Data()) {
+			t.Fatalf("%s: got %+v; want %+v", media, s, want)
 		}
 	}
 }

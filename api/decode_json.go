@@ -50,7 +50,7 @@ func syntaxProblem(err error) *Problem {
 }
 
 // member reads the value of one member. Whatever an unknown one holds is skipped: its name is
-// judged later.
+// checked later.
 func (in *reading) member(name string, w *walker) error {
 	if err := in.name(name); err != nil {
 		return err
@@ -110,7 +110,7 @@ func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\
 func ends(c byte) bool { return isSpace(c) || c == ',' || c == '}' }
 
 // string reads the string that begins here and moves behind it. A lone surrogate becomes the three
-// bytes that stream.Fields describes.
+// bytes that signup.Fields describes.
 func (w *walker) string() string {
 	w.at++
 	start := w.at

@@ -12,9 +12,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
-	"proofstream/stream"
+	"proofstream/stream/signup"
 )
 
 // posting makes a POST /signup. The query must never matter, so there always is one.
@@ -25,8 +24,6 @@ func posting(media string, body io.Reader) *http.Request {
 	}
 	return r
 }
-
-var testTime = time.Date(2026, 11, 21, 20, 2, 14, 501_000_000, time.UTC)
 
 const multipartB = "multipart/form-data; boundary=b"
 
@@ -43,39 +40,39 @@ func TestDecodeSignup(t *testing.T) {
 	long := strings.Repeat("x", maxBody-len(`{"user_name":""}`))
 	tests := []struct {
 		name, media, body string
-		want              stream.Fields
+		want              signup.Fields
 		key               string
 	}{
-		{"an empty JSON object has no fields", mediaJSON, " {\r\n} \n", stream.Fields{}, ""},
-		{"JSON fields come by name", mediaJSON, `{"user_name":"Ada","place":"London"}`, stream.Fields{"user_name": "Ada", "place": "London"}, ""},
-		{"null is absent", mediaJSON, `{"user_name":null,"api_key":null}`, stream.Fields{}, ""},
-		{"the key is taken out", mediaJSON, `{"api_key":"k","url":"/"}`, stream.Fields{"url": "/"}, "k"},
-		{"white space may stand anywhere in JSON", mediaJSON, "\t{ \"user_name\" :\r\n\"Ada\" , \"url\"\t: null }", stream.Fields{"user_name": "Ada"}, ""},
-		{"escapes are decoded", mediaJSON, `{"user\u005fname":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00 \u2028"}`, stream.Fields{"user_name": "\"\\/\b\f\n\r\té😀 \u2028"}, ""},
-		{"a lone surrogate is kept for the rule", mediaJSON, `{"user_name":"a\ud800b"}`, stream.Fields{"user_name": "a\xed\xa0\x80b"}, ""},
-		{"a low surrogate first is kept for the rule", mediaJSON, `{"user_name":"\udc00\ud800"}`, stream.Fields{"user_name": "\xed\xb0\x80\xed\xa0\x80"}, ""},
-		{"a high surrogate before a pair is kept alone", mediaJSON, `{"user_name":"\ud800\ud83d\ude00"}`, stream.Fields{"user_name": "\xed\xa0\x80😀"}, ""},
-		{"a surrogate before another escape is kept alone", mediaJSON, `{"user_name":"\ud800\n"}`, stream.Fields{"user_name": "\xed\xa0\x80\n"}, ""},
-		{"an unknown field is left to the rules, whatever it holds", mediaJSON, `{"x":{"y":["}",1,{"z":"]"}]} ,"v":1.5e3,"n":null,"t":true}`, stream.Fields{"x": "", "v": "", "n": "", "t": ""}, ""},
-		{"names are told apart by case", mediaJSON, `{"User_Name":"a","user_name":"b"}`, stream.Fields{"User_Name": "a", "user_name": "b"}, ""},
-		{"a charset of utf-8 passes", "application/json; charset=UTF-8", `{}`, stream.Fields{}, ""},
-		{"the media type is read in any case", "Application/JSON", `{}`, stream.Fields{}, ""},
-		{"a body of just the limit passes", mediaJSON, `{"user_name":"` + long + `"}`, stream.Fields{"user_name": long}, ""},
+		{"an empty JSON object has no fields", mediaJSON, " {\r\n} \n", signup.Fields{}, ""},
+		{"JSON fields come by name", mediaJSON, `{"user_name":"Ada","place":"London"}`, signup.Fields{"user_name": "Ada", "place": "London"}, ""},
+		{"null is absent", mediaJSON, `{"user_name":null,"api_key":null}`, signup.Fields{}, ""},
+		{"the key is taken out", mediaJSON, `{"api_key":"k","url":"/"}`, signup.Fields{"url": "/"}, "k"},
+		{"white space may stand anywhere in JSON", mediaJSON, "\t{ \"user_name\" :\r\n\"Ada\" , \"url\"\t: null }", signup.Fields{"user_name": "Ada"}, ""},
+		{"escapes are decoded", mediaJSON, `{"user\u005fname":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00 \u2028"}`, signup.Fields{"user_name": "\"\\/\b\f\n\r\té😀 \u2028"}, ""},
+		{"a lone surrogate is kept for the rule", mediaJSON, `{"user_name":"a\ud800b"}`, signup.Fields{"user_name": "a\xed\xa0\x80b"}, ""},
+		{"a low surrogate first is kept for the rule", mediaJSON, `{"user_name":"\udc00\ud800"}`, signup.Fields{"user_name": "\xed\xb0\x80\xed\xa0\x80"}, ""},
+		{"a high surrogate before a pair is kept alone", mediaJSON, `{"user_name":"\ud800\ud83d\ude00"}`, signup.Fields{"user_name": "\xed\xa0\x80😀"}, ""},
+		{"a surrogate before another escape is kept alone", mediaJSON, `{"user_name":"\ud800\n"}`, signup.Fields{"user_name": "\xed\xa0\x80\n"}, ""},
+		{"an unknown field is left to the rules, whatever it holds", mediaJSON, `{"x":{"y":["}",1,{"z":"]"}]} ,"v":1.5e3,"n":null,"t":true}`, signup.Fields{"x": "", "v": "", "n": "", "t": ""}, ""},
+		{"names are told apart by case", mediaJSON, `{"User_Name":"a","user_name":"b"}`, signup.Fields{"User_Name": "a", "user_name": "b"}, ""},
+		{"a charset of utf-8 passes", "application/json; charset=UTF-8", `{}`, signup.Fields{}, ""},
+		{"the media type is read in any case", "Application/JSON", `{}`, signup.Fields{}, ""},
+		{"a body of just the limit passes", mediaJSON, `{"user_name":"` + long + `"}`, signup.Fields{"user_name": long}, ""},
 
-		{"an empty form has no fields", mediaForm, "", stream.Fields{}, ""},
-		{"form fields come by name", mediaForm, "user_name=Ada&place=London&api_key=k", stream.Fields{"user_name": "Ada", "place": "London"}, "k"},
-		{"plus and percent are decoded", mediaForm, "user%5Fname=Ada+%2B%20L%C3%A9&url=/?a=b", stream.Fields{"user_name": "Ada + Lé", "url": "/?a=b"}, ""},
-		{"a form field without a value is empty", mediaForm, "user_name&place=", stream.Fields{"user_name": "", "place": ""}, ""},
-		{"empty pairs say nothing", mediaForm, "&&user_name=Ada&", stream.Fields{"user_name": "Ada"}, ""},
-		{"a semicolon is text", mediaForm, "user_name=Tom;Jerry", stream.Fields{"user_name": "Tom;Jerry"}, ""},
-		{"an unknown form field is left to the rules", mediaForm, "=x&nope=1", stream.Fields{"": "x", "nope": "1"}, ""},
+		{"an empty form has no fields", mediaForm, "", signup.Fields{}, ""},
+		{"form fields come by name", mediaForm, "user_name=Ada&place=London&api_key=k", signup.Fields{"user_name": "Ada", "place": "London"}, "k"},
+		{"plus and percent are decoded", mediaForm, "user%5Fname=Ada+%2B%20L%C3%A9&url=/?a=b", signup.Fields{"user_name": "Ada + Lé", "url": "/?a=b"}, ""},
+		{"a form field without a value is empty", mediaForm, "user_name&place=", signup.Fields{"user_name": "", "place": ""}, ""},
+		{"empty pairs say nothing", mediaForm, "&&user_name=Ada&", signup.Fields{"user_name": "Ada"}, ""},
+		{"a semicolon is text", mediaForm, "user_name=Tom;Jerry", signup.Fields{"user_name": "Tom;Jerry"}, ""},
+		{"an unknown form field is left to the rules", mediaForm, "=x&nope=1", signup.Fields{"": "x", "nope": "1"}, ""},
 
-		{"a multipart form without any byte has no fields", multipartB, "", stream.Fields{}, ""},
-		{"a multipart form without parts has no fields", multipartB, "--b--\r\n", stream.Fields{}, ""},
-		{"parts come by name", multipartB, parts(`name="user_name"`, "Ada\r\nLé", `name=api_key`, "k"), stream.Fields{"user_name": "Ada\r\nLé"}, "k"},
-		{"a quoted boundary passes", `multipart/form-data; boundary="b"`, parts(`name="place"`, ""), stream.Fields{"place": ""}, ""},
-		{"an unknown file is left to the rules", multipartB, parts(`name="avatar"; filename="a.png"`, "\x89PNG"), stream.Fields{"avatar": ""}, ""},
-		{"a part of ASCII may claim another charset", multipartB, "--b\r\nContent-Disposition: form-data; name=place\r\nContent-Type: text/plain; charset=ISO-8859-1\r\n\r\nRome\r\n--b--", stream.Fields{"place": "Rome"}, ""},
+		{"a multipart form without any byte has no fields", multipartB, "", signup.Fields{}, ""},
+		{"a multipart form without parts has no fields", multipartB, "--b--\r\n", signup.Fields{}, ""},
+		{"parts come by name", multipartB, parts(`name="user_name"`, "Ada\r\nLé", `name=api_key`, "k"), signup.Fields{"user_name": "Ada\r\nLé"}, "k"},
+		{"a quoted boundary passes", `multipart/form-data; boundary="b"`, parts(`name="place"`, ""), signup.Fields{"place": ""}, ""},
+		{"an unknown file is left to the rules", multipartB, parts(`name="avatar"; filename="a.png"`, "\x89PNG"), signup.Fields{"avatar": ""}, ""},
+		{"a part of ASCII may claim another charset", multipartB, "--b\r\nContent-Disposition: form-data; name=place\r\nContent-Type: text/plain; charset=ISO-8859-1\r\n\r\nRome\r\n--b--", signup.Fields{"place": "Rome"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -264,11 +261,11 @@ func TestMediaTypesAgree(t *testing.T) {
 		if err != nil || got.key != "k" {
 			t.Fatalf("%s: got key %q, %v", media, got.key, err)
 		}
-		signup, err := stream.NewSignup(got.fields)
+		s, err := signup.New(got.fields)
 		if err != nil {
 			t.Fatalf("%s: %v", media, err)
 		}
-		data := signup.Data(testTime)
+		data := s.Data()
 		if want == nil {
 			want = data
 		}

@@ -1,123 +1,112 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"proofstream/stream"
+	"proofstream/stream/registry"
 )
 
-// Delays asked of browsers that find the house full.
-const (
-	busyLeast = 5 * time.Second
-	busyMost  = 30 * time.Second
-)
-
-// getEvents opens a stream. Only a wrong request is answered with an error status, for that ends a
+// getEvents opens a stream. Only a wrong request is answered with an error status, which ends a
 // browser's EventSource for good (WHATWG HTML section 9.2.3); all else is told in the stream.
 func (s *Server) getEvents(c echo.Context) error {
-	r := c.Request()
 	site, err := s.siteOf(c)
 	if err != nil {
 		return err
 	}
-	recent, err := count(c, "recent", 0, 0, 20)
+	recent, err := count(c, "recent", 0, 0, registry.MostRecent)
 	if err != nil {
 		return err
 	}
-	sub, welcome, leave, err := s.join(r, stream.Request{Site: site.Name, Position: positionOf(c), Recent: recent})
+	sub, resume, leave, err := s.join(c.Request(), registry.Request{Site: site.Name, Recent: recent})
 	switch {
-	case errors.Is(err, stream.ErrDraining):
-		return s.turnAway(c, s.comeBack())
-	case err != nil: // a full house, or a log that cannot be asked now
-		return s.turnAway(c, between(busyLeast, busyMost))
+	case errors.Is(err, registry.ErrDraining):
+		return s.retryLater(c, s.drainDelay())
+	case err != nil: // as many subscribers as allowed, or a log that cannot be asked now
+		return s.retryLater(c, between(busyLeast, busyMost))
 	}
 	retry := between(s.o.Retry*7/10, s.o.Retry*13/10)
-	opening := stream.ReadyFrame(welcome.Position, welcome.Replay, welcome.Reason, time.Now(), retry)
-	return s.stream(c, sub, opening, s.followed(c, site.Name, welcome, leave))
+	// The time is the log's, like that of every event: another clock could make a live event look older than its stream.
+	ready := stream.ReadyFrame(resume.Cursor, resume.Replay, resume.Reason, s.o.Log.Now(), retry)
+	return s.stream(c, sub, ready, s.logStream(c, site.Name, resume, leave))
 }
 
-// join lets a subscriber in where there is room for one more, of all and of its address. The
+// join subscribes a request where there is room for one more, of all and of its address. The
 // caller must call leave in the end, if there is no error.
-func (s *Server) join(r *http.Request, q stream.Request) (sub *stream.Subscription, w stream.Welcome, leave func(), err error) {
+func (s *Server) join(r *http.Request, q registry.Request) (sub *registry.Subscription, resume registry.Resume, leave func(), err error) {
 	if s.draining.Load() {
-		return nil, w, nil, stream.ErrDraining
+		return nil, resume, nil, registry.ErrDraining
 	}
 	if err := s.begun(); err != nil {
-		return nil, w, nil, err
+		return nil, resume, nil, err
 	}
-	if leave = s.crowd.enter(proxies(s.o.TrustedProxies), r); leave == nil {
-		s.metrics.crowded.Add(1)
-		return nil, w, nil, stream.ErrFull
+	if leave = s.connections.enter(proxies(s.o.TrustedProxies), r); leave == nil {
+		s.metrics.overLimit.Add(1)
+		return nil, resume, nil, registry.ErrFull
 	}
-	if sub, w, err = s.o.Registry.Join(r.Context(), q); err != nil {
+	ctx, cancel := s.reading(r)
+	defer cancel()
+	if q.Cursor, err = s.cursorOf(ctx, r, q.Site); err == nil {
+		sub, resume, err = s.o.Registry.Join(ctx, q)
+	}
+	if err != nil {
 		leave()
 	}
-	return sub, w, leave, err
+	return sub, resume, leave, err
 }
 
-// followed tells of a stream in the log where that is asked for, now and when the function
-// returned is called at its end. What it needs for that no other stream has to carry.
-func (s *Server) followed(c echo.Context, site string, w stream.Welcome, leave func()) (ended func(stream.Ending)) {
+// reading is the context of a question to the log: it ends with the client, or after as long as a post waits.
+func (s *Server) reading(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), s.o.PostTimeout)
+}
+
+// logStream logs a stream at level debug, now and when the function returned is called at its end. What it
+// needs for that is kept only while that level is on.
+func (s *Server) logStream(c echo.Context, site string, resume registry.Resume, leave func()) (ended func(registry.CloseReason)) {
 	if !s.o.Logger.Enabled(c.Request().Context(), slog.LevelDebug) {
-		return func(stream.Ending) { leave() }
+		return func(registry.CloseReason) { leave() }
 	}
-	begun, logger := time.Now(), s.o.Logger.With("site", site, "request", requestID(c))
-	logger.Debug("stream opened", "replay", w.Replay, "reason", w.Reason)
-	return func(why stream.Ending) {
+	opened, logger := time.Now(), s.o.Logger.With("site", site, "request", requestID(c))
+	logger.Debug("stream opened", "replay", resume.Replay, "reason", resume.Reason)
+	return func(reason registry.CloseReason) {
 		leave()
-		logger.Debug("stream ended", "reason", string(why), "duration", time.Since(begun))
+		logger.Debug("stream ended", "reason", string(reason), "duration", time.Since(opened))
 	}
-}
-
-// positionOf returns the last id that a subscriber saw, empty when it names none. The header wins:
-// an EventSource that reconnects by itself keeps the address it began with.
-func positionOf(c echo.Context) string {
-	if id := c.Request().Header.Get("Last-Event-ID"); id != "" {
-		return id
-	}
-	for _, name := range []string{"last_event_id", "lastEventId", "Last-Event-ID"} {
-		if id := queryValue(c.Request(), name); id != "" {
-			return id
-		}
-	}
-	return ""
 }
 
 // stream writes a subscription to its connection until either ends: on a goroutine of its own
 // where the connection can be taken over, else here.
-func (s *Server) stream(c echo.Context, sub *stream.Subscription, opening []byte, ended func(stream.Ending)) error {
+func (s *Server) stream(c echo.Context, sub *registry.Subscription, ready []byte, ended func(registry.CloseReason)) error {
 	maps.Copy(c.Response().Header(), streamHeaders)
 	s.streams.Add(1) // while net/http still waits for this request: Wait must not miss the stream
-	if t := s.takeOver(c, opening); t != nil {
+	if t := s.takeOver(c); t != nil {
 		t.sub, t.ended = sub, ended
-		s.hangups.watch(t)
-		go t.live(s)
+		s.disconnects.watch(t)
+		go t.live(s, ready)
 		return nil
 	}
 	defer s.streams.Add(-1)
 	f := newFlushed(c)
 	stop := f.onGone(sub.End)
 	defer stop()
-	ended(s.write(f, sub, f.send(opening)))
+	ended(s.write(f, sub, ready))
 	panic(http.ErrAbortHandler) // ends the stream as incomplete, so that the client comes back
 }
 
-// write is the life of a stream whose opening was sent with err. It returns why the stream ended.
-func (s *Server) write(w wire, sub *stream.Subscription, err error) stream.Ending {
+// write is the life of a stream, from its first frame on. It returns why the stream ended.
+func (s *Server) write(w writer, sub *registry.Subscription, ready []byte) registry.CloseReason {
+	err := s.send(w, one(ready))
 	for err == nil {
-		var batch stream.Batch
-		if batch, err = sub.Next(); err != nil {
-			break
-		}
-		if err = w.send(batch.Bytes); err == nil {
-			s.o.Registry.Sent(batch)
+		var batch registry.Batch
+		if batch, err = sub.Next(); err == nil {
+			err = s.send(w, batch)
 		}
 	}
 	return s.finish(w, sub, err)
@@ -125,43 +114,13 @@ func (s *Server) write(w wire, sub *stream.Subscription, err error) stream.Endin
 
 // finish tells a browser to come back, where the service ends the stream, and closes the
 // subscription.
-func (s *Server) finish(w wire, sub *stream.Subscription, err error) stream.Ending {
-	if errors.Is(err, stream.Drained) && w.send(stream.BusyFrame(s.comeBack())) == nil {
-		time.Sleep(s.linger())
+func (s *Server) finish(w writer, sub *registry.Subscription, err error) registry.CloseReason {
+	if errors.Is(err, registry.Drained) && s.send(w, one(stream.BusyFrame(s.drainDelay()))) == nil {
+		time.Sleep(s.holdTime())
 	}
-	why := endingOf(err)
-	sub.Close(why)
-	return why
-}
-
-// turnAway answers with a stream that holds only the request to come back later.
-func (s *Server) turnAway(c echo.Context, retry time.Duration) error {
-	maps.Copy(c.Response().Header(), streamHeaders)
-	busy := stream.BusyFrame(retry)
-	stay, leave := s.lingerers.enter(s.linger())
-	if t := s.takeOver(c, busy); t != nil {
-		if t.open() != nil {
-			stay = 0 // who has left need not be told
-		}
-		time.AfterFunc(stay, func() { // without what net/http keeps for a request
-			t.conn.Close()
-			leave()
-		})
-		return nil
-	}
-	defer leave()
-	_ = newFlushed(c).send(busy)
-	time.Sleep(stay)
-	panic(http.ErrAbortHandler)
-}
-
-// comeBack is the delay asked of a browser whose stream a drain ends.
-func (s *Server) comeBack() time.Duration { return between(time.Second, max(s.o.Grace, time.Second)) }
-
-// between returns a random duration, both bounds included, in whole milliseconds.
-func between(least, most time.Duration) time.Duration {
-	span := int64((most - least) / time.Millisecond)
-	return least + time.Duration(rand.Int64N(span+1))*time.Millisecond
+	reason := closeReasonOf(err)
+	sub.Close(reason)
+	return reason
 }
 
 // streamHeaders are those of every stream, beside what withGuard and CORS add. Nobody changes the values in place.

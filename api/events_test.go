@@ -10,10 +10,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"proofstream/stream"
 )
 
 func TestStreamToTheByte(t *testing.T) {
-	onEach(t, func(t *testing.T, f *face, w way) {
+	onEach(t, func(t *testing.T, f *harness, w way) {
 		o, r := f.open(w, "/events"), &reader{}
 		id := f.post(`{"user_name":"Ada","offer_name":"Spring Sale","place":"Rome","url":"/sale"}`)
 		got := o.next(t, r, 2)
@@ -39,7 +41,7 @@ func TestStreamToTheByte(t *testing.T) {
 }
 
 func TestStreamHeaders(t *testing.T) {
-	onEach(t, func(t *testing.T, f *face, w way) {
+	onEach(t, func(t *testing.T, f *harness, w way) {
 		got := f.open(w, "/events", "Accept-Encoding: gzip, br", "Origin: https://shop.example")
 		want := map[string]string{
 			"Content-Type":                "text/event-stream; charset=utf-8",
@@ -152,9 +154,9 @@ func TestLargestSignupFitsAFrame(t *testing.T) {
 }
 
 func TestHeartbeatIsOneColonBetweenFrames(t *testing.T) {
-	onEach(t, func(t *testing.T, f *face, w way) {
+	onEach(t, func(t *testing.T, f *harness, w way) {
 		o := f.open(w, "/events")
-		go f.registry.Beat(t.Context(), 10*time.Millisecond)
+		go f.registry.Heartbeat(t.Context(), 10*time.Millisecond)
 		posted := make(chan struct{})
 		go func() {
 			defer close(posted)
@@ -185,7 +187,7 @@ func TestHeartbeatIsOneColonBetweenFrames(t *testing.T) {
 }
 
 func TestDrainEndsAStreamWithBusyAndNoFinalChunk(t *testing.T) {
-	onEach(t, func(t *testing.T, f *face, w way) {
+	onEach(t, func(t *testing.T, f *harness, w way) {
 		o, r := f.open(w, "/events"), &reader{}
 		f.post(`{}`)
 		o.next(t, r, 2)
@@ -208,6 +210,51 @@ func TestDrainEndsAStreamWithBusyAndNoFinalChunk(t *testing.T) {
 			t.Errorf("got %q for a stream during a drain, want busy", again.frame)
 		}
 	})
+}
+
+// Every frame on the wire counts, on either way of writing: what opens a stream, and what ends it, too.
+func TestEveryFrameIsCounted(t *testing.T) {
+	onEach(t, func(t *testing.T, f *harness, w way) {
+		frames, bytes := 0, 0
+		check := func(events []event) {
+			t.Helper()
+			for _, e := range events {
+				frames, bytes = frames+1, bytes+len(e.frame)
+			}
+			want := fmt.Sprintf("\nproofstream_frames_sent_total %d\n", frames)
+			until(t, strings.TrimSpace(want), func() bool { return strings.Contains(f.metrics(), want) })
+			if want := fmt.Sprintf("\nproofstream_bytes_sent_total %d\n", bytes); !strings.Contains(f.metrics(), want) {
+				t.Errorf("the metrics lack %s", want)
+			}
+		}
+		o, r := f.open(w, "/events"), &reader{}
+		check(o.next(t, r, 1))
+		f.post(`{}`)
+		f.post(`{}`)
+		check(o.next(t, r, 2))
+		if err := f.registry.Drain(t.Context(), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		check(o.next(t, r, 1))
+		check(f.open(w, "/events").next(t, &reader{}, 1))
+	})
+}
+
+// aheadLog has a clock that is ahead of this machine's.
+type aheadLog struct{ stream.Log }
+
+func (l aheadLog) Now() time.Time { return l.Log.Now().Add(time.Hour) }
+
+// The log's clock stamps events. Where another one stamped ready, a live event would look older than its stream.
+func TestReadyHasTheTimeOfTheLog(t *testing.T) {
+	f := serve(t, func(o *setup) { o.wrapLog = func(l stream.Log) stream.Log { return aheadLog{l} } })
+	var got struct{ Time time.Time }
+	if err := json.Unmarshal([]byte(f.open(ways[0], "/events").next(t, &reader{}, 1)[0].data), &got); err != nil {
+		t.Fatal(err)
+	}
+	if ahead := time.Until(got.Time); ahead < 59*time.Minute || ahead > time.Hour {
+		t.Errorf("ready is %v ahead of this machine's clock, want an hour as the log is", ahead)
+	}
 }
 
 func TestOtherMethodsRegisterNobody(t *testing.T) {

@@ -9,44 +9,48 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"proofstream/stream"
+	"proofstream/stream/registry"
 )
 
 // flushed is a response that stays with net/http: HTTP/2, and platforms or tests that want it so.
 type flushed struct {
-	w     http.ResponseWriter
-	ctl   *http.ResponseController
-	ctx   context.Context
-	since atomic.Int64 // when the write under way began, in nanoseconds since 1970; 0 for none
-	begun bool
+	w      http.ResponseWriter
+	ctl    *http.ResponseController
+	ctx    context.Context
+	opened time.Time    // with a monotonic reading
+	since  atomic.Int64 // when the write under way began, in nanoseconds after opened; 0 for none
+	begun  bool         // the head of the response is written
 }
 
 func newFlushed(c echo.Context) *flushed {
 	w := c.Response().Writer // Echo's own Response hides the error of Flush
 	c.Response().Committed = true
-	return &flushed{w: w, ctl: http.NewResponseController(w), ctx: c.Request().Context()}
+	return &flushed{w: w, ctl: http.NewResponseController(w), ctx: c.Request().Context(), opened: time.Now()}
 }
 
-// onGone calls back when the client has left, or was let go. The returned function ends that.
-func (f *flushed) onGone(call func(stream.Ending)) (stop func() bool) {
+// onGone calls back when the client has left, or was disconnected. The returned function ends that.
+func (f *flushed) onGone(call func(registry.CloseReason)) (stop func() bool) {
 	return context.AfterFunc(f.ctx, func() {
-		if f.stuck() {
-			call(stream.Slow)
+		if f.stalled(time.Now()) {
+			call(registry.Slow)
 		} else {
-			call(stream.Gone)
+			call(registry.Gone)
 		}
 	})
 }
 
-// stuck tells whether the client does not take the write under way.
-func (f *flushed) stuck() bool {
+// begin notes that a write begins.
+func (f *flushed) begin(now time.Time) { f.since.Store(max(1, int64(now.Sub(f.opened)))) }
+
+// stalled says whether the client does not accept the write under way.
+func (f *flushed) stalled(now time.Time) bool {
 	since := f.since.Load()
-	return since > 0 && time.Now().UnixNano()-since >= int64(slowLeast)
+	return since > 0 && now.Sub(f.opened)-time.Duration(since) >= slowLeast
 }
 
 func (f *flushed) send(frames []byte) error {
 	now := time.Now()
-	f.since.Store(now.UnixNano())
+	f.begin(now)
 	// The deadline is for this write alone: HTTP/2 would end an idle stream at one that is left.
 	_ = f.ctl.SetWriteDeadline(now.Add(slowMost))
 	defer f.ctl.SetWriteDeadline(time.Time{})
@@ -54,7 +58,7 @@ func (f *flushed) send(frames []byte) error {
 	switch {
 	case err == nil:
 		f.since.Store(0)
-	case f.stuck():
+	case f.stalled(time.Now()):
 		return os.ErrDeadlineExceeded // HTTP/2 says only that the stream is closed
 	}
 	return err

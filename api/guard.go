@@ -23,7 +23,7 @@ func requestID(c echo.Context) string { return c.Response().Header().Get(request
 const bodyPolicy = "default-src 'none'; frame-ancestors 'none'"
 
 // withGuard gives every request a number, every answer the headers that keep browsers from
-// mistaking it for something else, and everything but streams a time to be done by.
+// mistaking it for something else, and everything except streams a deadline.
 func (s *Server) withGuard(next http.Handler) http.Handler {
 	always := http.Header{ // nobody changes the values in place
 		"X-Content-Type-Options":  {"nosniff"},
@@ -41,7 +41,7 @@ func (s *Server) withGuard(next http.Handler) http.Handler {
 	})
 }
 
-// limitTime sets deadlines for reading the request's body and, but for streams, which set their
+// limitTime sets deadlines for reading the request's body and, except for streams, which set their
 // own for each write, for writing the answer. Connections that know none, such as those of tests,
 // are let be. net/http takes both back when the request is done, or its connection is taken over.
 func (s *Server) limitTime(w http.ResponseWriter, r *http.Request) {

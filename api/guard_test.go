@@ -20,7 +20,7 @@ import (
 )
 
 func TestEveryAnswerCarriesTheHeadersOfItsKind(t *testing.T) {
-	f := newFace(t, func(o *Options) { o.HSTS = true })
+	f := newHarness(t, func(o *Options) { o.HSTS = true })
 	for _, tt := range []struct{ method, path, body, origin string }{
 		{"GET", "/", "", ""},
 		{"GET", "/live", "", ""},
@@ -72,13 +72,13 @@ func TestEveryAnswerCarriesTheHeadersOfItsKind(t *testing.T) {
 }
 
 func TestHSTSIsNotSentWithoutTLS(t *testing.T) {
-	if got := newFace(t, nil).ask(t, "GET", "/live", ""); got.header.Get("Strict-Transport-Security") != "" {
+	if got := newHarness(t, nil).ask(t, "GET", "/live", ""); got.header.Get("Strict-Transport-Security") != "" {
 		t.Errorf("got %q", got.header.Get("Strict-Transport-Security"))
 	}
 }
 
 func TestPreflightsSucceedForEveryDocumentedHeader(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	headers := []string{"Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", "Last-Event-ID", "Cache-Control"}
 	preflight := func(path, origin, method, headers string) answered {
 		return f.ask(t, "OPTIONS", path, "", "Origin: "+origin, "Access-Control-Request-Method: "+method,
@@ -107,7 +107,7 @@ func TestPreflightsSucceedForEveryDocumentedHeader(t *testing.T) {
 
 // The number under which a request is logged must be ours: who could choose it could write the log.
 func TestRequestIDIsNeverTheClients(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	seen := map[string]bool{}
 	for range 3 {
 		got := f.ask(t, "POST", "/signup", "user_name=A", "X-Request-Id: evil\tid", "X-API-Key: "+defaultKey)
@@ -126,12 +126,12 @@ func TestRequestIDIsNeverTheClients(t *testing.T) {
 // brokenLog panics with something secret.
 type brokenLog struct{ stream.Log }
 
-func (brokenLog) Append(context.Context, stream.Draft) (uint64, bool, error) {
+func (brokenLog) Append(context.Context, string, stream.Entry) (stream.ID, bool, error) {
 	panic("the value with " + defaultKey)
 }
 
 func TestPanicIsAnsweredAndLoggedWithoutItsValue(t *testing.T) {
-	f := newFace(t, func(o *Options) { o.Poster.Log = brokenLog{o.Log} })
+	f := newHarness(t, func(o *Options) { o.Log = brokenLog{o.Log} })
 	got := f.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: "+defaultKey)
 	if got.status != 500 || got.body == "" || strings.Contains(got.body, "panic") || strings.Contains(got.body, defaultKey) {
 		t.Errorf("got %d %q", got.status, got.body)
@@ -148,7 +148,7 @@ func TestPanicIsAnsweredAndLoggedWithoutItsValue(t *testing.T) {
 }
 
 func TestAbortPassesThroughRecovery(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	defer func() {
 		if cause := recover(); cause != http.ErrAbortHandler {
 			t.Errorf("got %v, want http.ErrAbortHandler", cause)
@@ -162,7 +162,7 @@ func TestAbortPassesThroughRecovery(t *testing.T) {
 }
 
 func TestOneLineTellsOfEachPostAndNothingPersonal(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	key := "X-API-Key: " + shopKey
 	personal := "user_name=Ada+Lovelace&offer_name=Secret+Offer&place=Turin&url=/clicked&img_path=/face.png"
 	f.ask(t, "POST", "/signup", personal, key, "Idempotency-Key: order-4711", "User-Agent: Agent47")
@@ -197,7 +197,7 @@ func TestOneLineTellsOfEachPostAndNothingPersonal(t *testing.T) {
 }
 
 func TestStreamsAreLoggedAtDebug(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	resp, leave := f.open(t, "/events?site=shop")
 	leave()
 	id := resp.Header.Get(requestHeader)
@@ -210,7 +210,7 @@ func TestStreamsAreLoggedAtDebug(t *testing.T) {
 
 // What strangers send must not make lines of its own in the log, nor move a terminal's cursor.
 func TestControlCharactersDoNotReachTheLog(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	odd := "https://a\x1b[2Jb\r\nlevel=ERROR msg=forged"
 	r := httptest.NewRequest("GET", "/events", nil)
 	r.Header["Origin"] = []string{odd}
@@ -229,7 +229,7 @@ func TestControlCharactersDoNotReachTheLog(t *testing.T) {
 }
 
 // dial sends text on a connection of its own and returns what comes back until that is cut.
-func (f *face) dial(t *testing.T, text string) (conn net.Conn, back *bufio.Reader) {
+func (f *harness) dial(t *testing.T, text string) (conn net.Conn, back *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 	if err != nil {
@@ -257,7 +257,7 @@ func cut(t *testing.T, back *bufio.Reader) {
 }
 
 func TestSlowBodyIsCut(t *testing.T) {
-	f := newFace(t, func(o *Options) { o.Patience = 300 * time.Millisecond })
+	f := newHarness(t, func(o *Options) { o.Patience = 300 * time.Millisecond })
 	for _, head := range []string{
 		"POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nuser_",
 		"POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
@@ -282,7 +282,7 @@ func TestSlowBodyIsCut(t *testing.T) {
 
 // The defaults themselves: nobody holds a connection for half a minute without a whole request.
 func TestTimeLimitsAreShortEnough(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	server := f.HTTP()
 	if server.ReadHeaderTimeout <= 0 || server.ReadHeaderTimeout > 10*time.Second {
 		t.Errorf("headers may take %v, want at most 10 s", server.ReadHeaderTimeout)
@@ -296,7 +296,7 @@ func TestTimeLimitsAreShortEnough(t *testing.T) {
 }
 
 func TestSlowHeadersAreCut(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	server := f.HTTP()
 	server.ReadHeaderTimeout = 300 * time.Millisecond // the default is looked at above
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -305,13 +305,13 @@ func TestSlowHeadersAreCut(t *testing.T) {
 	}
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
-	slow := &face{url: "http://" + l.Addr().String()}
+	slow := &harness{url: "http://" + l.Addr().String()}
 	_, back := slow.dial(t, "GET /events HTTP/1.1\r\nHost: x\r\nX-Slow")
 	cut(t, back)
 }
 
 func TestLongHeadersAreRefused(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	if got := f.ask(t, "GET", "/live", "", "X-Long: "+strings.Repeat("x", 64<<10)); got.status != 431 {
 		t.Errorf("64 KiB of header: got %d, want 431", got.status)
 	}
@@ -323,7 +323,7 @@ func TestLongHeadersAreRefused(t *testing.T) {
 // A stream outlives the time that anything else may take, on both ways of writing.
 func TestPatienceDoesNotEndStreams(t *testing.T) {
 	for _, flush := range []bool{false, true} {
-		f := newFace(t, func(o *Options) { o.Patience, o.Flush = 200*time.Millisecond, flush })
+		f := newHarness(t, func(o *Options) { o.Patience, o.Flush = 200*time.Millisecond, flush })
 		resp, _ := f.open(t, "/events")
 		back := bufio.NewReader(resp.Body)
 		for range 4 { // each post begins after another patience

@@ -10,7 +10,7 @@ import (
 // getLive answers 200 while the process can answer at all: it asks nothing else.
 func (s *Server) getLive(c echo.Context) error { return word(c, http.StatusOK, "live") }
 
-// getReady answers 200 when posts and new streams are welcome here.
+// getReady answers 200 when posts and new streams are served here.
 func (s *Server) getReady(c echo.Context) error {
 	if why := s.notReady(); why != "" {
 		return word(c, http.StatusServiceUnavailable, why)
@@ -18,7 +18,7 @@ func (s *Server) getReady(c echo.Context) error {
 	return word(c, http.StatusOK, "ready")
 }
 
-// notReady says in one word why posts and new streams are not welcome, and nothing when they are.
+// notReady says in one word why posts and new streams are not served, and nothing when they are.
 func (s *Server) notReady() string {
 	if s.draining.Load() {
 		return "draining"
@@ -41,7 +41,7 @@ func word(c echo.Context, status int, word string) error {
 	return c.String(status, word)
 }
 
-// begun returns nil once there is something to tell of the log.
+// begun returns nil once the log is open, before that a 503.
 func (s *Server) begun() error {
 	if !s.waiting.Load() {
 		return nil

@@ -12,7 +12,7 @@ import (
 )
 
 // internals is what an answer would hold that tells how the service works inside.
-var internals = regexp.MustCompile(`(?i)\bgo\b|golang|\.go:|strconv|net/http|runtime|0x[0-9a-f]|127\.0\.0\.1|\[::|/tmp|/work|jetstream|nats|` +
+var internals = regexp.MustCompile(`(?i)\bgo\b|golang|\.go:|strconv|net/http|runtime|0x[0-9a-f]|127\.0\.0\.1|\[::|/tmp|/work|sqlite|jetstream|nats|` +
 	`\bnil\b|\*[A-Z]|canary|unmarshal|goroutine|stack|stream\.|api\.|sha-?256|errno|EOF`)
 
 // failingLog cannot store, and says why at length.
@@ -21,8 +21,8 @@ type failingLog struct {
 	why error
 }
 
-func (l failingLog) Append(context.Context, stream.Draft) (uint64, bool, error) {
-	return 0, false, l.why
+func (l failingLog) Append(context.Context, string, stream.Entry) (stream.ID, bool, error) {
+	return stream.ID{}, false, l.why
 }
 
 func TestErrorBodiesTellNothingOfInternals(t *testing.T) {
@@ -32,12 +32,12 @@ func TestErrorBodiesTellNothingOfInternals(t *testing.T) {
 		`{"img_path":"https://` + strings.Repeat("x", 3000) + `"}`, strings.Repeat("[", 10_000), `{"api_key":"` + defaultKey + `",}`,
 		`{"user_name":"\ud800"}`, `{"user_name":1e999}`, strings.Repeat("x", maxBody+1),
 	}
-	working := newFace(t, nil)
-	failing := newFace(t, func(o *Options) {
-		o.Poster.Log = failingLog{o.Log, fmt.Errorf("%w: dial 127.0.0.1:4222: nats: no servers", stream.ErrUnavailable)}
+	working := newHarness(t, nil)
+	failing := newHarness(t, func(o *Options) {
+		o.Log = failingLog{o.Log, fmt.Errorf("%w: dial 127.0.0.1:4222: nats: no servers", stream.ErrUnavailable)}
 	})
-	broken := newFace(t, func(o *Options) {
-		o.Poster.Log = failingLog{o.Log, &fs.PathError{Op: "write", Path: "/tmp/data/1.blk", Err: fs.ErrPermission}}
+	broken := newHarness(t, func(o *Options) {
+		o.Log = failingLog{o.Log, &fs.PathError{Op: "write", Path: "/tmp/data/1.blk", Err: fs.ErrPermission}}
 	})
 	check := func(what string, got answered) {
 		t.Helper()
@@ -51,7 +51,7 @@ func TestErrorBodiesTellNothingOfInternals(t *testing.T) {
 			t.Errorf("%s: %d says nothing", what, got.status)
 		}
 	}
-	for _, f := range []*face{working, failing, broken} {
+	for _, f := range []*harness{working, failing, broken} {
 		for _, key := range []string{defaultKey, "wrong"} {
 			for _, body := range posts {
 				for _, media := range []string{mediaJSON, mediaForm, mediaMultipart + "; boundary=x", "text/csv", "a/b; c"} {
@@ -67,7 +67,7 @@ func TestErrorBodiesTellNothingOfInternals(t *testing.T) {
 	for _, path := range []string{"/events?site=%ff", "/events?recent=1e9", "/recent?limit=%27", "/stats?site=x", "/%00", "/assets/..%2fdemo.html", "/.env", "/debug/pprof/"} {
 		check("GET "+path, working.ask(t, "GET", path, ""))
 	}
-	for f, want := range map[*face]int{failing: 503, broken: 500} {
+	for f, want := range map[*harness]int{failing: 503, broken: 500} {
 		got := f.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: "+defaultKey)
 		if got.status != want {
 			t.Errorf("got %d, want %d", got.status, want)

@@ -8,7 +8,7 @@ import (
 
 // Nothing tells a missing key from a wrong one, nor how wrong it is.
 func TestEveryBadKeyIsAnsweredAlike(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	var first answered
 	for i, headers := range [][]string{
 		nil,
@@ -39,7 +39,7 @@ func TestEveryBadKeyIsAnsweredAlike(t *testing.T) {
 }
 
 func TestKeysAreNeverTakenFromTheURL(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	for _, query := range []string{"api_key", "X-API-Key", "x_api_key", "access_token", "key", "Authorization"} {
 		for _, media := range []string{mediaForm, mediaJSON} {
 			body := map[string]string{mediaForm: "user_name=A", mediaJSON: "{}"}[media]
@@ -55,7 +55,7 @@ func TestKeysAreNeverTakenFromTheURL(t *testing.T) {
 }
 
 func TestKeysAreTakenFromTheirThreePlaces(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	for _, tt := range []struct{ body, header string }{
 		{"user_name=A", "Authorization: Bearer " + defaultKey},
 		{"user_name=A", "Authorization: bearer  " + defaultKey},
@@ -72,7 +72,7 @@ func TestKeysAreTakenFromTheirThreePlaces(t *testing.T) {
 
 // A key is handed over while posts go on: each is accepted with either key.
 func TestTwoKeysAreValidAtOnce(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	var posting sync.WaitGroup
 	for _, key := range []string{defaultKey, secondKey} {
 		posting.Go(func() {

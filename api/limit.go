@@ -12,34 +12,34 @@ import (
 // wrongKeysPerMinute is how many wrong keys one address may try.
 const wrongKeysPerMinute = 20
 
-// guesses limits wrong keys by address. Its memory is bounded: a limiter that was not used for a
+// failedAuth limits wrong keys by address. Its memory is bounded: a limiter that was not used for a
 // minute is full again, so that forgetting it changes nothing. Two maps make that cheap: when the
 // young one has served a minute it becomes the old one, and what is still in use moves over. When
-// it is full before that, the longest unused are forgotten early: who has so many addresses is not
-// stopped by a limit on each.
-type guesses struct {
+// it is full before that, the longest unused are forgotten early: a client with so many addresses is
+// not stopped by a limit on each.
+type failedAuth struct {
 	mu         sync.Mutex // guards all below
 	young, old map[netip.Addr]*rate.Limiter
 	since      time.Time // when young was begun
 }
 
-// maxGuessers is how many addresses each of the two maps holds, about 5 MB.
-const maxGuessers = 1 << 15
+// maxLimiters is how many addresses each of the two maps holds, about 5 MB.
+const maxLimiters = 1 << 15
 
 // wait counts a wrong key and returns 0, or how long its address has to wait before the next.
-func (g *guesses) wait(from netip.Addr, now time.Time) time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.young == nil || now.Sub(g.since) >= time.Minute || len(g.young) >= maxGuessers {
-		g.young, g.old = make(map[netip.Addr]*rate.Limiter), g.young
-		g.since = now
+func (f *failedAuth) wait(from netip.Addr, now time.Time) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.young == nil || now.Sub(f.since) >= time.Minute || len(f.young) >= maxLimiters {
+		f.young, f.old = make(map[netip.Addr]*rate.Limiter), f.young
+		f.since = now
 	}
-	limit := g.young[from]
+	limit := f.young[from]
 	if limit == nil {
-		if limit = g.old[from]; limit == nil {
+		if limit = f.old[from]; limit == nil {
 			limit = rate.NewLimiter(rate.Every(time.Minute/wrongKeysPerMinute), wrongKeysPerMinute)
 		}
-		g.young[from] = limit
+		f.young[from] = limit
 	}
 	return reserve(limit, now)
 }
@@ -62,15 +62,15 @@ func (s *Server) authorize(r *http.Request, field string) (*holder, error) {
 		return h, nil
 	}
 	if key != "" {
-		if wait := s.guesses.wait(proxies(s.o.TrustedProxies).client(r), time.Now()); wait > 0 {
+		if wait := s.failedAuth.wait(proxies(s.o.TrustedProxies).client(r), time.Now()); wait > 0 {
 			return nil, tooMany("Too many wrong API keys from this address: correct the key, then try again later", wait)
 		}
 	}
 	return nil, badKey()
 }
 
-// pace takes one signup off what a key may post now, or returns a 429.
-func (h *holder) pace() error {
+// limitRate takes one signup off what a key may post now, or returns a 429.
+func (h *holder) limitRate() error {
 	if h.limit == nil {
 		return nil
 	}
@@ -84,16 +84,16 @@ func tooMany(detail string, wait time.Duration) *Problem {
 	return &Problem{Status: http.StatusTooManyRequests, Detail: detail, RetryAfter: wait}
 }
 
-// crowd counts open streams by address. The zero value, with most 0, counts nothing.
-type crowd struct {
+// connections limits open streams by address. The zero value, with most 0, has no limit and counts nothing.
+type connections struct {
 	most int
 
 	mu   sync.Mutex // guards open
 	open map[netip.Addr]int
 }
 
-// enter counts a stream in and returns what counts it out, or nil when its address has its share.
-func (c *crowd) enter(p proxies, r *http.Request) (leave func()) {
+// enter counts a stream in and returns what counts it out, or nil when its address has as many as allowed.
+func (c *connections) enter(p proxies, r *http.Request) (leave func()) {
 	if c.most == 0 {
 		return func() {}
 	}
@@ -110,7 +110,7 @@ func (c *crowd) enter(p proxies, r *http.Request) (leave func()) {
 	return func() { c.leave(from) }
 }
 
-func (c *crowd) leave(from netip.Addr) {
+func (c *connections) leave(from netip.Addr) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open[from]--; c.open[from] == 0 {

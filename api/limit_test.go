@@ -12,7 +12,7 @@ import (
 )
 
 func TestWrongKeysAreLimitedPerAddress(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	try := func(headers ...string) answered { return f.ask(t, "POST", "/signup", "user_name=A", headers...) }
 	for range 3 * wrongKeysPerMinute { // a missing key is no guess
 		if got := try(); got.status != 401 {
@@ -44,7 +44,7 @@ func TestWrongKeysAreLimitedPerAddress(t *testing.T) {
 
 // What cannot be read is told first, then the key, then the pace, then the rules.
 func TestRefusalsComeInOrder(t *testing.T) {
-	f := newFace(t, func(o *Options) { o.RateLimit = 1 })
+	f := newHarness(t, func(o *Options) { o.RateLimit = 1 })
 	for _, tt := range []struct {
 		name       string
 		body       string
@@ -71,18 +71,18 @@ func TestRefusalsComeInOrder(t *testing.T) {
 func TestSignupsAreLimitedPerKey(t *testing.T) {
 	k := newKeyring([]Site{{Name: "default", Keys: []string{defaultKey, secondKey}}}, 50)
 	passed := 0
-	for k.holder(defaultKey).pace() == nil {
+	for k.holder(defaultKey).limitRate() == nil {
 		passed++
 	}
 	if passed < 100 || passed > 110 {
 		t.Errorf("a burst of %d passed, want 100", passed)
 	}
-	if err := k.holder(secondKey).pace(); err != nil {
+	if err := k.holder(secondKey).limitRate(); err != nil {
 		t.Errorf("another key: %v", err)
 	}
 	free := newKeyring([]Site{{Name: "default", Keys: []string{defaultKey}}}, 0)
 	for range 1000 {
-		if err := free.holder(defaultKey).pace(); err != nil {
+		if err := free.holder(defaultKey).limitRate(); err != nil {
 			t.Fatalf("with the limit off: %v", err)
 		}
 	}
@@ -90,7 +90,7 @@ func TestSignupsAreLimitedPerKey(t *testing.T) {
 
 // A million addresses must not fill the memory, nor make the one in use forgotten.
 func TestMemoryOfWrongKeysIsBounded(t *testing.T) {
-	var g guesses
+	var g failedAuth
 	now := time.Now()
 	stubborn := netip.MustParseAddr("192.0.2.1")
 	heap := func() uint64 {
@@ -111,8 +111,8 @@ func TestMemoryOfWrongKeysIsBounded(t *testing.T) {
 			}
 		}
 	}
-	if n := len(g.young) + len(g.old); n > 2*maxGuessers {
-		t.Errorf("%d addresses are remembered, want at most %d", n, 2*maxGuessers)
+	if n := len(g.young) + len(g.old); n > 2*maxLimiters {
+		t.Errorf("%d addresses are remembered, want at most %d", n, 2*maxLimiters)
 	}
 	if grown := int64(heap()) - int64(before); grown > 32<<20 {
 		t.Errorf("%d addresses cost %d MiB", addresses, grown>>20)
@@ -121,7 +121,7 @@ func TestMemoryOfWrongKeysIsBounded(t *testing.T) {
 }
 
 func TestWrongKeysAreForgivenInTime(t *testing.T) {
-	var g guesses
+	var g failedAuth
 	now, from := time.Now(), netip.MustParseAddr("192.0.2.1")
 	for range wrongKeysPerMinute {
 		if g.wait(from, now) != 0 {
@@ -204,7 +204,7 @@ func TestSpoofedForwardingDoesNotEscapeTheLimit(t *testing.T) {
 		{"no proxy is trusted", nil, 429},
 		{"the peer is a trusted proxy", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, 401},
 	} {
-		f := newFace(t, func(o *Options) { o.TrustedProxies = tt.trusted })
+		f := newHarness(t, func(o *Options) { o.TrustedProxies = tt.trusted })
 		got := 0
 		for i := range wrongKeysPerMinute + 1 {
 			got = f.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: wrong", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i)).status
@@ -217,7 +217,7 @@ func TestSpoofedForwardingDoesNotEscapeTheLimit(t *testing.T) {
 
 func TestOneAddressHoldsOnlyItsShareOfStreams(t *testing.T) {
 	for _, flush := range []bool{false, true} {
-		f := newFace(t, func(o *Options) { o.MaxSubscribersPerAddress, o.Flush = 2, flush })
+		f := newHarness(t, func(o *Options) { o.MaxSubscribersPerAddress, o.Flush = 2, flush })
 		_, leave := f.open(t, "/events")
 		f.open(t, "/events")
 		got := f.ask(t, "GET", "/events", "")
@@ -234,12 +234,12 @@ func TestOneAddressHoldsOnlyItsShareOfStreams(t *testing.T) {
 
 // Who left must not be counted for ever.
 func TestAddressesWithoutStreamsAreForgotten(t *testing.T) {
-	f := newFace(t, func(o *Options) { o.MaxSubscribersPerAddress = 1 })
+	f := newHarness(t, func(o *Options) { o.MaxSubscribersPerAddress = 1 })
 	_, leave := f.open(t, "/events")
 	leave()
 	eventually(t, "an empty list", func() bool {
-		f.crowd.mu.Lock()
-		defer f.crowd.mu.Unlock()
-		return len(f.crowd.open) == 0
+		f.connections.mu.Lock()
+		defer f.connections.mu.Unlock()
+		return len(f.connections.open) == 0
 	})
 }

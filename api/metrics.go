@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"proofstream/stream"
+	"proofstream/stream/registry"
 )
 
 // Build says which program this is, for metrics.
@@ -22,15 +23,14 @@ type Build struct {
 }
 
 // metrics are the service's numbers. What the registry and the log count is read from their
-// snapshots when somebody asks; only what HTTP alone knows is counted here. Labels are bounded:
-// sites are those configured or in the log, all other values are written in this package or in
-// stream.
+// snapshots at each scrape; only what HTTP alone knows is counted here. Labels are bounded:
+// sites are those configured, all other values are written in this package or in stream.
 type metrics struct {
-	server  *Server
-	all     *prometheus.Registry
-	signups *prometheus.CounterVec
-	append  prometheus.Histogram
-	crowded atomic.Uint64 // streams turned away because their address had its share
+	server    *Server
+	all       *prometheus.Registry
+	signups   *prometheus.CounterVec
+	append    prometheus.Histogram
+	overLimit atomic.Uint64 // streams not let in because of the limit per address
 }
 
 // noSite stands for the site of a post that was refused before its key was known to be good. No
@@ -45,7 +45,7 @@ func newMetrics(s *Server) *metrics {
 			Name: "proofstream_signups_total", Help: "Requests to post or retract a signup, by how they were answered.",
 		}, []string{"site", "outcome"}),
 		append: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "proofstream_log_append_seconds", Help: "Time until the log acknowledged an event, or did not.",
+			Name: "proofstream_log_append_seconds", Help: "Time until the log acknowledged a signup, or did not.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 	}
@@ -75,21 +75,21 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	descSubscribers = desc("subscribers", "Open streams.", "site")
-	descLimit       = desc("subscribers_limit", "Streams beyond which newcomers are asked to come back later.")
+	descLimit       = desc("subscribers_limit", "Streams beyond which new ones are answered busy.")
 	descKept        = desc("events_kept", "Signups kept in the log.", "site")
 	descEnded       = desc("streams_ended_total", "Streams that ended, or were never let in, by reason.", "reason")
-	descResumes     = desc("resumes_total", "Streams opened, by what became of the position that they gave.", "result")
-	descFrames      = desc("frames_sent_total", "Frames written to subscribers, heartbeats included.")
+	descResumes     = desc("resumes_total", "Streams opened, by what became of the cursor that they gave.", "result")
+	descFrames      = desc("frames_sent_total", "Frames written to subscribers: events, ready, busy and heartbeats.")
 	descBytes       = desc("bytes_sent_total", "Bytes of those frames.")
-	descArrears     = desc("arrears_total", "Times that a full channel made a subscriber catch up from memory or the log.")
+	descCatchUps    = desc("catchups_total", "Times that a full channel made a subscriber catch up from memory or the log.")
 	descPages       = desc("log_pages_read_total", "Pages of the log that subscribers read to catch up.")
-	descOvertaken   = desc("log_overtaken_total", "Times that the retention removed events before they were handed out.")
+	descOverruns    = desc("log_overruns_total", "Times that retention removed events before they were handed out.")
 	descLag         = desc("log_lag_events", "Events in the log that have not been handed out yet.")
-	descDamage      = desc("log_damage", "What was found wrong with the log's files when this process opened them; 0 is good.")
-	descReady       = desc("ready", "1 when posts and new streams are welcome, as /ready tells.")
+	descDamage      = desc("log_damage", "Faults found in the log's files since this process opened them; 0 is good.")
+	descReady       = desc("ready", "1 when posts and new streams are served, as /ready tells.")
 
 	descriptions = []*prometheus.Desc{descSubscribers, descLimit, descKept, descEnded, descResumes, descFrames, descBytes,
-		descArrears, descPages, descOvertaken, descLag, descDamage, descReady}
+		descCatchUps, descPages, descOverruns, descLag, descDamage, descReady}
 )
 
 // Describe is part of prometheus.Collector.
@@ -110,36 +110,70 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	st := m.server.o.Registry.Stats()
 	for name := range m.server.sites { // those that nobody has visited yet, too
 		st.Subscribers[name] += 0
-		st.Kept[name] += 0
 	}
 	for site, n := range st.Subscribers {
 		gauge(descSubscribers, float64(n), site)
 	}
-	for site, n := range st.Kept {
+	for site, n := range m.kept() {
 		gauge(descKept, float64(n), site)
 	}
-	st.Ended[string(stream.Full)] += m.crowded.Load()
+	st.Ended[string(registry.Full)] += m.overLimit.Load()
 	for reason, n := range st.Ended {
 		counter(descEnded, n, reason)
 	}
-	for result, n := range st.Begun {
+	for result, n := range st.Resumes {
 		counter(descResumes, n, result)
 	}
 	counter(descFrames, st.Frames)
 	counter(descBytes, st.Bytes)
-	counter(descArrears, st.Arrears)
+	counter(descCatchUps, st.CatchUps)
 	counter(descPages, st.Pages)
-	counter(descOvertaken, st.Overtaken)
+	counter(descOverruns, st.Overruns)
 	gauge(descLag, float64(st.Lag))
 	gauge(descLimit, float64(m.server.o.MaxSubscribers))
-	if log, ok := m.server.o.Log.(interface{ Damage() []string }); ok { // not every log has files
-		gauge(descDamage, float64(len(log.Damage())))
+	if m.server.o.Damage != nil {
+		gauge(descDamage, float64(m.server.o.Damage()))
 	}
 	ready := 0.0
 	if m.server.notReady() == "" {
 		ready = 1
 	}
 	gauge(descReady, ready)
+}
+
+// Bounds on asking the log for its numbers at a scrape: of all sites together, and of how many at the same time.
+const (
+	keptWithin = 2 * time.Second
+	keptAtOnce = 8
+)
+
+// kept asks the log how many signups of each site it keeps. A site that it cannot tell in time is left out.
+func (m *metrics) kept() map[string]int {
+	ctx, cancel := context.WithTimeout(context.Background(), keptWithin)
+	defer cancel()
+	var (
+		asking sync.WaitGroup
+		mu     sync.Mutex // guards kept
+		kept   = make(map[string]int)
+	)
+	sites := make(chan string)
+	for range min(keptAtOnce, len(m.server.sites)) {
+		asking.Go(func() {
+			for site := range sites {
+				if _, n, err := m.server.o.Registry.Numbers(ctx, site); err == nil {
+					mu.Lock()
+					kept[site] = n
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for site := range m.server.sites {
+		sites <- site
+	}
+	close(sites)
+	asking.Wait()
+	return kept
 }
 
 // Ops answers operators: /metrics in Prometheus' text format, and /debug/pprof/. It belongs on an
@@ -154,16 +188,4 @@ func (s *Server) Ops() http.Handler {
 	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
-}
-
-// timedLog measures how long appends take.
-type timedLog struct {
-	stream.Log
-	seconds prometheus.Observer
-}
-
-func (l timedLog) Append(ctx context.Context, d stream.Draft) (uint64, bool, error) {
-	begun := time.Now()
-	defer func() { l.seconds.Observe(time.Since(begun).Seconds()) }()
-	return l.Log.Append(ctx, d)
 }

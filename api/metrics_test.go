@@ -25,7 +25,7 @@ func named(text string) []string {
 }
 
 func TestMetricsTellEveryPromisedFigure(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	if got := f.ask(t, "POST", "/signup", "user_name=Ada", "X-API-Key: "+defaultKey); got.status != 200 {
 		t.Fatalf("post: %d %s", got.status, got.body)
 	}
@@ -47,15 +47,15 @@ func TestMetricsTellEveryPromisedFigure(t *testing.T) {
 		`proofstream_resumes_total{result="complete"} 0`,
 		`proofstream_log_append_seconds_count 1`,
 		`proofstream_log_lag_events 0`,
-		`proofstream_arrears_total 0`,
+		`proofstream_catchups_total 0`,
 		`proofstream_log_pages_read_total 0`,
-		`proofstream_log_overtaken_total 0`,
+		`proofstream_log_overruns_total 0`,
 		`proofstream_log_damage 0`,
 		`proofstream_ready 1`,
 	} {
 		f.eventuallyCounts(t, line)
 	}
-	for _, reason := range []string{"slow", "dead", "full", "drain"} {
+	for _, reason := range []string{"slow", "dead", "full", "drain", "overrun"} {
 		f.eventuallyCounts(t, `proofstream_streams_ended_total{reason="`+reason+`"} 0`)
 	}
 	leave()
@@ -73,7 +73,7 @@ func TestMetricsTellEveryPromisedFigure(t *testing.T) {
 
 // A label's values must be few, whatever strangers send.
 func TestMetricsLabelsAreBoundedWhateverIsSent(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	series := func() int { return strings.Count(f.scrape(t), "\nproofstream_") }
 	before := series()
 	for _, odd := range []string{"nowhere", "a%22b", "%00", strings.Repeat("x", 500)} {
@@ -89,7 +89,7 @@ func TestMetricsLabelsAreBoundedWhateverIsSent(t *testing.T) {
 }
 
 func TestEveryOutcomeIsCounted(t *testing.T) {
-	f := newFace(t, func(o *Options) { o.RateLimit = 4 })
+	f := newHarness(t, func(o *Options) { o.RateLimit = 4 })
 	id := strings.Split(f.ask(t, "POST", "/signup", `{}`, "Content-Type: application/json", "X-API-Key: "+shopKey).body, `"`)[3]
 	key := "X-API-Key: " + shopKey
 	f.ask(t, "POST", "/signup", "place=x", key, "Idempotency-Key: one")
@@ -112,7 +112,7 @@ func TestEveryOutcomeIsCounted(t *testing.T) {
 }
 
 func TestOpsServesProfilesAndNothingElse(t *testing.T) {
-	f := newFace(t, nil)
+	f := newHarness(t, nil)
 	for path, want := range map[string]int{
 		"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/debug/pprof/heap": 200, "/debug/pprof/cmdline": 200,
 		"/metrics": 200, "/": 404, "/signup": 404, "/debug/vars": 404,
@@ -139,7 +139,7 @@ var promised = []string{
 
 // A dashboard or an alert that asks for a name which nobody exports stays silent for ever.
 func TestDashboardAndAlertsAskForExportedMetrics(t *testing.T) {
-	exported := named(newFace(t, nil).scrape(t))
+	exported := named(newHarness(t, nil).scrape(t))
 	for _, path := range []string{"../.github/grafana/dashboard.json", "../.github/prometheus/alerts.yml"} {
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -25,36 +25,36 @@ var outcomes = []string{
 	"error",        // 500: a mistake of ours
 }
 
-// verdict is what a handler finds out about the request that it judges.
-type verdict struct {
-	site    string    // empty until the key was found to be good
-	id      stream.ID // of the event stored, or retracted
-	outcome string    // when it went well
+// outcome is what became of a request to post or retract.
+type outcome struct {
+	site string    // empty until the key was found to be good
+	id   stream.ID // of the event stored, or retracted
+	name string    // when it went well
 }
 
-// judged counts what became of a request, and logs one line about it: who (a site), what, how long
+// counted counts what became of a request, and logs one line about it: who (a site), what, how long
 // and under which number. It holds no word of the signup.
-func (s *Server) judged(handle func(echo.Context, *verdict) error) echo.HandlerFunc {
+func (s *Server) counted(handle func(echo.Context, *outcome) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := time.Now()
-		v := verdict{site: noSite, outcome: "error"} // which remains when the handler panics
+		v := outcome{site: noSite, name: "error"} // which remains when the handler panics
 		defer func() {
-			s.metrics.signups.WithLabelValues(v.site, v.outcome).Inc()
-			attrs := append(make([]slog.Attr, 0, 5), slog.String("site", v.site), slog.String("outcome", v.outcome))
+			s.metrics.signups.WithLabelValues(v.site, v.name).Inc()
+			attrs := append(make([]slog.Attr, 0, 5), slog.String("site", v.site), slog.String("outcome", v.name))
 			if v.id != (stream.ID{}) {
 				attrs = append(attrs, slog.String("id", v.id.String()))
 			}
 			s.o.Logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "signup",
 				append(attrs, slog.Duration("duration", time.Since(begun)), slog.String("request", requestID(c)))...)
 		}()
-		var told verdict
-		err := handle(c, &told)
-		if told.site != "" {
-			v.site = told.site
+		var found outcome
+		err := handle(c, &found)
+		if found.site != "" {
+			v.site = found.site
 		}
-		v.id, v.outcome = told.id, told.outcome
+		v.id, v.name = found.id, found.name
 		if err != nil {
-			v.outcome = outcomeOf(err)
+			v.name = outcomeOf(err)
 		}
 		return err
 	}

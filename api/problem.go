@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"proofstream/stream"
+	"proofstream/stream/signup"
 )
 
 // Problem is an answer that refuses a request: what went wrong and what to do about it, never how
@@ -32,7 +33,7 @@ func (p *Problem) Error() string { return p.Detail }
 func problemOf(err error) *Problem {
 	var (
 		problem *Problem
-		rule    *stream.RuleError
+		rule    *signup.RuleError
 	)
 	switch {
 	case errors.As(err, &problem):
@@ -44,7 +45,7 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, stream.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &Problem{
 			Status:     http.StatusServiceUnavailable,
-			Detail:     "Signups cannot be stored right now: try again, with the same Idempotency-Key if you sent one",
+			Detail:     "Signups cannot be stored or read right now: try again, with the same Idempotency-Key if you sent one",
 			RetryAfter: time.Second,
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"proofstream/stream"
+	"proofstream/stream/signup"
 )
 
 func TestWriteProblem(t *testing.T) {
@@ -86,7 +87,7 @@ func TestWriteProblemHasNoBodyForHead(t *testing.T) {
 }
 
 func TestProblemOf(t *testing.T) {
-	secret := errors.New("open /var/lib/proofstream: nats: 10.0.0.7 *natslog.Log")
+	secret := errors.New("open /var/lib/proofstream: sqlite: 10.0.0.7 *sqlitelog.Log")
 	tests := []struct {
 		name       string
 		err        error
@@ -95,7 +96,7 @@ func TestProblemOf(t *testing.T) {
 		retryAfter time.Duration
 	}{
 		{"a problem is itself", fmt.Errorf("decode: %w", &Problem{Status: 415}), 415, "", 0},
-		{"a broken rule is 422", &stream.RuleError{Field: "url", Rule: "must not"}, 422, "url", 0},
+		{"a broken rule is 422", &signup.RuleError{Field: "url", Rule: "must not"}, 422, "url", 0},
 		{"no such event is 404", fmt.Errorf("%w: %w", secret, stream.ErrNotFound), 404, "", 0},
 		{"no such id is 404", stream.ErrMalformedID, 404, "", 0},
 		{"an unavailable log is 503", fmt.Errorf("%w: %w", stream.ErrUnavailable, secret), 503, "", time.Second},
@@ -108,7 +109,7 @@ func TestProblemOf(t *testing.T) {
 			if got.Status != tt.status || got.Field != tt.field || got.RetryAfter != tt.retryAfter {
 				t.Errorf("got %+v; want %d, field %q, retry after %s", got, tt.status, tt.field, tt.retryAfter)
 			}
-			for _, internal := range []string{"/var", "nats", "10.0", "natslog"} {
+			for _, internal := range []string{"/var", "sqlite", "10.0", "sqlitelog"} {
 				if strings.Contains(got.Detail, internal) {
 					t.Errorf("detail %q tells of %q", got.Detail, internal)
 				}

@@ -7,23 +7,29 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"proofstream/stream"
+	"proofstream/stream/registry"
 )
 
 // getRecent answers what a stream with recent would begin with, for visitors behind something that
-// holds streams back.
+// buffers streams.
 func (s *Server) getRecent(c echo.Context) error {
 	site, err := s.siteOf(c)
 	if err != nil {
 		return err
 	}
-	limit, err := count(c, "limit", 5, 1, 20)
+	limit, err := count(c, "limit", 5, 1, registry.MostRecent)
 	if err != nil {
 		return err
 	}
 	if err := s.begun(); err != nil {
 		return err
 	}
-	frames, position := s.o.Registry.Recent(site.Name, limit)
+	ctx, cancel := s.reading(c.Request())
+	defer cancel()
+	frames, cursor, err := s.o.Registry.Recent(ctx, site.Name, limit)
+	if err != nil {
+		return err
+	}
 	b := []byte(`{"events":[`)
 	for i := len(frames) - 1; i >= 0; i-- {
 		b = appendWithID(b, frames[i])
@@ -31,7 +37,7 @@ func (s *Server) getRecent(c echo.Context) error {
 			b = append(b, ',')
 		}
 	}
-	b = append(b, `],"last_event_id":"`+position.String()+`"}`...)
+	b = append(b, `],"last_event_id":"`+cursor.String()+`"}`...)
 	h := c.Response().Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -46,7 +52,7 @@ func appendWithID(b []byte, f *stream.Frame) []byte {
 	return append(b, f.Data()[1:]...)
 }
 
-// getStats answers the numbers of the moment: the open streams of all nodes, as far as they told.
+// getStats answers the numbers of the moment: open streams, of all nodes that told theirs, and kept signups.
 func (s *Server) getStats(c echo.Context) error {
 	site, err := s.siteOf(c)
 	if err != nil {
@@ -55,7 +61,12 @@ func (s *Server) getStats(c echo.Context) error {
 	if err := s.begun(); err != nil {
 		return err
 	}
-	subscribers, events := s.o.Registry.Numbers(site.Name)
+	ctx, cancel := s.reading(c.Request())
+	defer cancel()
+	subscribers, events, err := s.o.Registry.Numbers(ctx, site.Name)
+	if err != nil {
+		return err
+	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return writeJSON(c, struct {
 		Subscribers int `json:"subscribers"`

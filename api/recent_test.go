@@ -7,7 +7,7 @@ import (
 )
 
 func TestRecentIsNewestFirst(t *testing.T) {
-	f := serve(t, func(o *setup) { o.log.Retain = 30 })
+	f := serve(t, func(o *setup) { o.log.Limits.Events = 30 })
 	ids := f.postSome(35)
 	slices.Reverse(ids)
 	for query, want := range map[string][]string{
@@ -28,7 +28,7 @@ func TestRecentIsNewestFirst(t *testing.T) {
 		for _, e := range got.Events {
 			seen = append(seen, e.ID)
 		}
-		if !slices.Equal(seen, want) || got.Last != ids[0] {
+		if upTo := got.Last == ids[0]; !slices.Equal(seen, want) || upTo != (want != nil) { // the other site has its own ids
 			t.Errorf("%s: got %q up to %s, want %q", query, seen, got.Last, want)
 		}
 	}

@@ -115,12 +115,12 @@ func TestRecentEventsAreNotLostByACutAfterReady(t *testing.T) {
 	}
 }
 
-func TestEveryPositionIsAnsweredInTheOpeningFrame(t *testing.T) {
+func TestEveryCursorIsAnsweredInTheOpeningFrame(t *testing.T) {
 	tests := []struct {
-		position string // EPOCH stands for the log's
-		query    string
-		replay   string
-		want     []int // of the signups 0 to 14, the newest ten of which are kept
+		cursor string // EPOCH stands for the log's
+		query  string
+		replay string
+		want   []int // of the signups 0 to 14, the newest ten of which are kept
 	}{
 		{"", "", `{"replay":"fresh",`, nil},
 		{"", "recent=2", `{"replay":"fresh",`, []int{13, 14}},
@@ -142,15 +142,15 @@ func TestEveryPositionIsAnsweredInTheOpeningFrame(t *testing.T) {
 		{strings.Repeat("9", 5000), "", `{"replay":"gap","reason":"malformed",`, nil},
 	}
 	for _, test := range tests {
-		t.Run(fmt.Sprintf("%.20s %s", test.position, test.query), func(t *testing.T) {
-			f := serve(t, func(o *setup) { o.log.Retain = 10 })
+		t.Run(fmt.Sprintf("%.20s %s", test.cursor, test.query), func(t *testing.T) {
+			f := serve(t, func(o *setup) { o.log.Limits.Events = 10 })
 			ids := f.postSome(15)
 			epoch, _, _ := strings.Cut(ids[0], "-")
 			var want []string
 			for _, i := range test.want {
 				want = append(want, ids[i])
 			}
-			o, r := f.open(ways[0], "/events?"+test.query+"&last_event_id="+strings.Replace(test.position, "EPOCH", epoch, 1)), &reader{}
+			o, r := f.open(ways[0], "/events?"+test.query+"&last_event_id="+strings.Replace(test.cursor, "EPOCH", epoch, 1)), &reader{}
 			opening := o.next(t, r, 1)[0]
 			if o.StatusCode != 200 || !strings.HasPrefix(opening.data, test.replay) {
 				t.Errorf("got %d and %s, want %s", o.StatusCode, opening.data, test.replay)
@@ -164,7 +164,7 @@ func TestEveryPositionIsAnsweredInTheOpeningFrame(t *testing.T) {
 	}
 }
 
-func TestPositionIsReadFromHeaderThenQuery(t *testing.T) {
+func TestCursorIsReadFromHeaderThenQuery(t *testing.T) {
 	f := serve(t)
 	ids := f.postSome(3)
 	tests := []struct {
@@ -175,6 +175,12 @@ func TestPositionIsReadFromHeaderThenQuery(t *testing.T) {
 		{"Last-Event-ID=" + ids[0], "", ids[0]},
 		{"last_event_id=" + ids[0], ids[1], ids[1]},
 		{"last_event_id=&lastEventId=" + ids[1], "", ids[1]},
+		{"last_event_id=" + ids[0] + "&lastEventId=" + ids[1], "", ids[1]}, // a polyfill's own comes second
+		{"last_event_id=" + ids[1] + "&lastEventId=" + ids[0], "", ids[1]},
+		{"last_event_id=" + ids[0] + "&last_event_id=" + ids[1] + "&Last-Event-ID=garbage", "", ids[1]},
+		{"last_event_id=garbage&lastEventId=" + ids[0], "", ids[0]},
+		{"last_event_id=zz-9&lastEventId=" + ids[0] + "&site=default", "", ids[0]}, // from before the data was lost
+		{"last_event_id=" + ids[0] + "&lastEventId=" + ids[1], ids[2], ids[2]},
 		{"last_event_id=", "", ""},
 	}
 	for _, test := range tests {

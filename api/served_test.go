@@ -20,7 +20,8 @@ import (
 	"proofstream/api"
 	"proofstream/assets"
 	"proofstream/stream"
-	"proofstream/stream/natslog"
+	"proofstream/stream/registry"
+	"proofstream/stream/sqlitelog"
 )
 
 // These tests talk to the api over real sockets, with a real log behind it.
@@ -36,20 +37,21 @@ const (
 // setup is what a test may change before the api is served.
 type setup struct {
 	api      api.Options
-	registry stream.Options
-	log      natslog.Options
+	registry registry.Options
+	log      sqlitelog.Options
+	wrapLog  func(stream.Log) stream.Log
 	// wrap goes around the api's handler, listener around its listener.
 	wrap     func(http.Handler) http.Handler
 	listener func(net.Listener) net.Listener
 }
 
-// face is a served api.
-type face struct {
+// harness is a served api.
+type harness struct {
 	t        *testing.T
 	url      string // http://127.0.0.1:PORT
 	secure   string // https://127.0.0.1:PORT, with HTTP/2
-	log      *natslog.Log
-	registry *stream.Registry
+	log      stream.Log
+	registry *registry.Registry
 	server   *api.Server
 	said     *buffer // by the logger
 	client   *http.Client
@@ -57,13 +59,14 @@ type face struct {
 
 // serve starts an api for the sites default, of key, and other, of otherKey, over an empty log. It ends with the
 // test.
-func serve(t *testing.T, change ...func(*setup)) *face {
+func serve(t *testing.T, change ...func(*setup)) *harness {
 	t.Helper()
-	f := &face{t: t, said: &buffer{}}
+	f := &harness{t: t, said: &buffer{}}
 	logger := slog.New(slog.NewTextHandler(f.said, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	o := setup{
-		log:      natslog.Options{Dir: t.TempDir(), Fsync: time.Minute, Logger: logger},
-		registry: stream.Options{MaxSubscribers: 1000},
+		log:      sqlitelog.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)},
+		registry: registry.Options{MaxSubscribers: 1000},
+		wrapLog:  func(l stream.Log) stream.Log { return l },
 		wrap:     func(h http.Handler) http.Handler { return h },
 		listener: func(l net.Listener) net.Listener { return l },
 	}
@@ -75,30 +78,25 @@ func serve(t *testing.T, change ...func(*setup)) *face {
 		c(&o)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	var err error
-	if f.log, err = natslog.Open(ctx, o.log); err != nil {
+	log := sqlitelog.New(o.log)
+	err := log.Open(ctx)
+	if err != nil {
 		t.Fatal(err)
 	}
-	o.registry.Retain, o.registry.Retention = o.log.Retain, o.log.Retention
-	f.registry = stream.NewRegistry(f.log, o.registry)
+	f.log = o.wrapLog(log)
+	f.registry = registry.New(f.log, o.registry)
 	o.api.Log, o.api.Registry, o.api.Assets, o.api.Logger = f.log, f.registry, assets.Files, logger
-	o.api.Poster = &stream.Poster{Log: f.log, Registry: f.registry}
 	if f.server, err = api.New(o.api); err != nil {
 		t.Fatal(err)
 	}
-	primed := make(chan struct{})
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{
-		func(ctx context.Context) error { return f.registry.Run(ctx, func() { close(primed) }) },
-		f.log.Run, f.server.Run,
-	} {
+	for _, run := range []func(context.Context) error{log.Run, f.registry.Run, f.server.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 				t.Errorf("ended early: %v", err)
 			}
 		})
 	}
-	<-primed
 	plain, secure := f.listen(o, false), f.listen(o, true)
 	f.client = &http.Client{Timeout: patience, Transport: &http.Transport{
 		DisableCompression: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // made up for the test
@@ -111,12 +109,13 @@ func serve(t *testing.T, change ...func(*setup)) *face {
 		f.server.Wait(ctx)
 		cancel()
 		running.Wait()
-		f.log.Close()
+		f.server.Close()
+		log.Close()
 	})
 	return f
 }
 
-func (f *face) listen(o setup, secure bool) *httptest.Server {
+func (f *harness) listen(o setup, secure bool) *httptest.Server {
 	s := httptest.NewUnstartedServer(nil)
 	s.Listener.Close()
 	sockets := api.ListenConfig()
@@ -156,7 +155,7 @@ type answer struct {
 }
 
 // ask makes a request; headers are "Name: value".
-func (f *face) ask(method, path, body string, headers ...string) answer {
+func (f *harness) ask(method, path, body string, headers ...string) answer {
 	f.t.Helper()
 	r, err := http.NewRequest(method, f.url+path, strings.NewReader(body))
 	if err != nil {
@@ -179,7 +178,7 @@ func (f *face) ask(method, path, body string, headers ...string) answer {
 }
 
 // post stores a signup of the default site and returns its id.
-func (f *face) post(json string) (id string) {
+func (f *harness) post(json string) (id string) {
 	f.t.Helper()
 	a := f.ask("POST", "/signup", json, "Content-Type: application/json", "X-API-Key: "+key)
 	id, found := strings.CutPrefix(a.body, `{"id":"`)
@@ -190,17 +189,20 @@ func (f *face) post(json string) (id string) {
 	return id
 }
 
-// postSome stores n signups named 0, 1, 2 …, and returns their ids once newcomers find them.
-func (f *face) postSome(n int) (ids []string) {
+// postSome stores n signups named 0, 1, 2 …, and returns their ids.
+func (f *harness) postSome(n int) (ids []string) {
 	f.t.Helper()
 	for i := range n {
 		ids = append(ids, f.post(fmt.Sprintf(`{"user_name":"%d"}`, i)))
 	}
-	until(f.t, "the registry has what is stored", func() bool {
-		_, position := f.registry.Recent("default", 1)
-		return position.String() == ids[n-1]
-	})
 	return ids
+}
+
+// metrics returns what an operator would read.
+func (f *harness) metrics() string {
+	w := httptest.NewRecorder()
+	f.server.Ops().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return w.Body.String()
 }
 
 // way is one of the ways in which a stream reaches a client.
@@ -221,7 +223,7 @@ var ways = []way{
 }
 
 // onEach runs a test for each way, with an api for it.
-func onEach(t *testing.T, test func(t *testing.T, f *face, w way), change ...func(*setup)) {
+func onEach(t *testing.T, test func(t *testing.T, f *harness, w way), change ...func(*setup)) {
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
 			test(t, serve(t, append(change, func(o *setup) { o.api.Flush = w.flush })...), w)
@@ -237,7 +239,7 @@ type opened struct {
 }
 
 // open asks for a path of the api in one of the ways; headers are "Name: value".
-func (f *face) open(w way, path string, headers ...string) *opened {
+func (f *harness) open(w way, path string, headers ...string) *opened {
 	f.t.Helper()
 	base := f.url
 	if w.secured {
@@ -310,12 +312,12 @@ func (b *buffer) String() string {
 }
 
 // withFlush serves the same log and registry by an api that keeps streams with net/http.
-func (f *face) withFlush() *face {
+func (f *harness) withFlush() *harness {
 	f.t.Helper()
 	kept := *f
 	server, err := api.New(api.Options{
 		Sites: []api.Site{{Name: "default", Keys: []string{key}}}, Flush: true,
-		Log: f.log, Registry: f.registry, Poster: &stream.Poster{Log: f.log, Registry: f.registry}, Assets: assets.Files,
+		Log: f.log, Registry: f.registry, Assets: assets.Files,
 	})
 	if err != nil {
 		f.t.Fatal(err)
@@ -324,6 +326,7 @@ func (f *face) withFlush() *face {
 	f.t.Cleanup(func() {
 		f.registry.Drain(context.Background(), time.Millisecond)
 		s.Close()
+		server.Close()
 	})
 	kept.server, kept.url = server, s.URL
 	return &kept

@@ -1,12 +1,13 @@
 // Package api is the HTTP face of proofstream: who may post and subscribe, how bodies are read and
 // errors told, and how each subscriber's connection is written to. Echo stays inside it.
 //
-// Reading order: server.go (routes), signup.go (a post), events.go (a stream), then wire.go and the
+// Reading order: server.go (routes), signup.go (a post), events.go (a stream), then writer.go and the
 // two ways of writing to a connection, takeover.go and flush.go.
 package api
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"proofstream/stream"
+	"proofstream/stream/registry"
 )
 
 // Site is one customer website as HTTP sees it.
@@ -28,13 +30,11 @@ type Site struct {
 	OriginsVariable string
 }
 
-// Options configure a Server. Sites, Log, Registry, Poster and Assets are required. New wraps the
-// Poster's log, to measure it.
+// Options configure a Server. Sites, Log, Registry and Assets are required.
 type Options struct {
 	Sites    []Site
-	Log      stream.Log
-	Registry *stream.Registry
-	Poster   *stream.Poster
+	Log      stream.Log // the Registry's
+	Registry *registry.Registry
 	// Assets holds proof.js, proof.css, default.svg and the demo page.
 	Assets fs.FS
 	// Retry is the reconnection delay asked of browsers, spread ±30 %. Default 3 s.
@@ -42,10 +42,10 @@ type Options struct {
 	// Grace is the longest time that a drain takes; browsers are asked to come back within it.
 	// Default 10 s.
 	Grace time.Duration
-	// PostTimeout bounds how long a post waits for the log. Default 10 s.
+	// PostTimeout bounds how long a post, or another request, waits for the log. Default 10 s.
 	PostTimeout time.Duration
-	// Patience is how long the body of a request may take to come, and then an answer that is no
-	// stream to be taken. Default 25 s.
+	// Patience is how long the client may take to send the body of a request, and then to read an
+	// answer that is no stream. Default 25 s.
 	Patience time.Duration
 	// MaxSubscribers is the registry's, for metrics.
 	MaxSubscribers int
@@ -60,10 +60,13 @@ type Options struct {
 	HSTS bool
 	// Build says which program this is, for metrics.
 	Build Build
-	// Waiting makes the server put everybody off until Begin: the log is not there yet, or not read.
+	// Waiting makes the server answer 503, and streams busy, until Begin: the log is not open yet.
 	Waiting bool
 	// Elsewhere returns how many streams of a site are open on other nodes. Default none.
 	Elsewhere func(site string) int
+	// Damage returns how many faults were found in the log's files, for metrics. Default none: not
+	// every log has files.
+	Damage func() int
 	// Flush keeps streams on net/http's connections, as HTTP/2 does anyway, instead of taking them over.
 	Flush bool
 	// Logger defaults to none.
@@ -73,22 +76,23 @@ type Options struct {
 // Server answers every request of the service. Streams live on after ServeHTTP returns: end them
 // with the registry's Drain, then Wait.
 type Server struct {
-	o         Options
-	handler   http.Handler
-	keys      keyring
-	sites     map[string]*Site
-	hangups   *hangups
-	metrics   *metrics
-	guesses   guesses
-	crowd     crowd
-	refused   refusals
-	lingerers lingerers
-	draining  atomic.Bool
-	waiting   atomic.Bool
-	streams   atomic.Int64 // open, but for those turned away
+	o           Options
+	handler     http.Handler
+	keys        keyring
+	sites       map[string]*Site
+	disconnects *disconnects
+	metrics     *metrics
+	failedAuth  failedAuth
+	connections connections
+	refused     refusals
+	held        held
+	draining    atomic.Bool
+	waiting     atomic.Bool
+	streams     atomic.Int64 // open, except those answered busy at once
 }
 
-// New returns a Server, its assets read and compressed. It starts nothing: see Run.
+// New returns a Server, its assets read and compressed. It starts nothing: see Run. Call Close when it is
+// no longer used.
 func New(o Options) (*Server, error) {
 	if o.Retry == 0 {
 		o.Retry = 3 * time.Second
@@ -109,31 +113,32 @@ func New(o Options) (*Server, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{o: o, keys: newKeyring(o.Sites, o.RateLimit), sites: make(map[string]*Site)}
-	s.crowd.most = o.MaxSubscribersPerAddress
+	s.connections.most = o.MaxSubscribersPerAddress
 	s.waiting.Store(o.Waiting)
 	for i := range o.Sites {
 		s.sites[o.Sites[i].Name] = &o.Sites[i]
 	}
 	s.metrics = newMetrics(s)
-	o.Poster.Log = timedLog{o.Poster.Log, s.metrics.append}
-	var err error
-	if s.hangups, err = newHangups(); err != nil {
-		return nil, err
-	}
 	files, err := loadAssets(o.Assets)
 	if err != nil {
+		return nil, err
+	}
+	if s.disconnects, err = newDisconnects(); err != nil {
 		return nil, err
 	}
 	s.handler = s.withGuard(s.withCORS(s.routes(files)))
 	return s, nil
 }
 
+// Close frees what New has opened. Call it when Run has returned and no stream is open.
+func (s *Server) Close() error { return s.disconnects.close() }
+
 func (s *Server) routes(files *assetFiles) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
 	e.Use(s.recovered)
-	e.POST("/signup", s.judged(s.postSignup))
-	e.DELETE("/signup/:id", s.judged(s.deleteSignup))
+	e.POST("/signup", s.counted(s.postSignup))
+	e.DELETE("/signup/:id", s.counted(s.deleteSignup))
 	e.GET("/events", s.getEvents)
 	for path, h := range map[string]echo.HandlerFunc{
 		"/recent":       s.getRecent,
@@ -193,11 +198,12 @@ func (s *Server) Refuse() {
 	s.o.Registry.Refuse()
 }
 
-// Wait returns when no stream is open, or with the context's error. Those turned away meanwhile do not count.
+// Wait returns when no stream is open, or with the context's error. New ones that are answered busy meanwhile
+// do not count.
 func (s *Server) Wait(ctx context.Context) error { return awaitNone(ctx, &s.streams) }
 
-// WaitTurnedAway returns when none of those turned away is there any more, for when no more can come.
-func (s *Server) WaitTurnedAway(ctx context.Context) error { return awaitNone(ctx, &s.lingerers.n) }
+// WaitTurnedAway returns when no new stream that was answered busy is open, for when no more can come.
+func (s *Server) WaitTurnedAway(ctx context.Context) error { return awaitNone(ctx, &s.held.n) }
 
 func awaitNone(ctx context.Context, n *atomic.Int64) error {
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -222,7 +228,11 @@ func (s *Server) answerError(err error, c echo.Context) {
 		p = &Problem{Status: p.Status, Detail: "An API key stands where a field's name should: send it as api_key"}
 	}
 	if p.Status >= 500 {
-		s.o.Logger.Warn("request not served", "request", requestID(c), "path", c.Path(), "status", p.Status, "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, context.Canceled) { // the client has left
+			level = slog.LevelDebug
+		}
+		s.o.Logger.Log(c.Request().Context(), level, "request not served", "request", requestID(c), "path", c.Path(), "status", p.Status, "error", err)
 	}
 	writeProblem(c.Response(), c.Request(), p)
 }
@@ -262,4 +272,4 @@ func (s *Server) siteOf(c echo.Context) (*Site, error) {
 }
 
 // Run looks after open streams until ctx ends.
-func (s *Server) Run(ctx context.Context) error { return s.hangups.run(ctx) }
+func (s *Server) Run(ctx context.Context) error { return s.disconnects.run(ctx) }

@@ -4,21 +4,23 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"proofstream/stream"
+	"proofstream/stream/signup"
 )
 
-// posted is the answer to a JSON post that was stored.
-type posted struct {
+// stored is the answer to a JSON post that was stored.
+type stored struct {
 	ID        string `json:"id"`
 	Duplicate bool   `json:"duplicate"`
 }
 
 // postSignup stores a signup. A request that cannot be read is refused first, whoever sends it;
 // then comes the key, then how many it posts, then what the signup says.
-func (s *Server) postSignup(c echo.Context, v *verdict) error {
+func (s *Server) postSignup(c echo.Context, v *outcome) error {
 	r := c.Request()
 	body, err := decodeSignup(r)
 	if err != nil {
@@ -30,10 +32,10 @@ func (s *Server) postSignup(c echo.Context, v *verdict) error {
 		return err
 	}
 	v.site = holder.site
-	if err := holder.pace(); err != nil {
+	if err := holder.limitRate(); err != nil {
 		return err
 	}
-	signup, err := stream.NewSignup(body.fields)
+	posted, err := signup.New(body.fields)
 	if err != nil {
 		return err
 	}
@@ -46,23 +48,25 @@ func (s *Server) postSignup(c echo.Context, v *verdict) error {
 	}
 	ctx, cancel := s.storing(r)
 	defer cancel()
-	id, duplicate, err := s.o.Poster.Post(ctx, holder.site, signup, key)
+	begun := time.Now()
+	id, duplicate, err := s.o.Registry.Publish(ctx, holder.site, posted.Data(), key)
+	s.metrics.append.Observe(time.Since(begun).Seconds())
 	if err != nil {
 		return err
 	}
-	v.id, v.outcome = id, "stored"
+	v.id, v.name = id, "stored"
 	if duplicate {
-		v.outcome = "duplicate"
+		v.name = "duplicate"
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if !wantsJSON(r) {
 		return c.String(http.StatusOK, "thanks")
 	}
-	return writeJSON(c, posted{id.String(), duplicate})
+	return writeJSON(c, stored{id.String(), duplicate})
 }
 
 // deleteSignup erases a signup and withdraws it from every open page.
-func (s *Server) deleteSignup(c echo.Context, v *verdict) error {
+func (s *Server) deleteSignup(c echo.Context, v *outcome) error {
 	r := c.Request()
 	holder, err := s.authorize(r, "")
 	if err != nil {
@@ -78,10 +82,10 @@ func (s *Server) deleteSignup(c echo.Context, v *verdict) error {
 	}
 	ctx, cancel := s.storing(r)
 	defer cancel()
-	if err := s.o.Poster.Retract(ctx, holder.site, id); err != nil {
+	if err := s.o.Registry.Retract(ctx, holder.site, id); err != nil {
 		return err
 	}
-	v.id, v.outcome = id, "retracted"
+	v.id, v.name = id, "retracted"
 	return c.NoContent(http.StatusNoContent)
 }
 

@@ -132,7 +132,7 @@ func TestRefusedPosts(t *testing.T) {
 }
 
 // checkRefusal looks at an answer's status, shape and silence about how things work inside.
-func (f *face) checkRefusal(a answer, status int, field, contentType string) {
+func (f *harness) checkRefusal(a answer, status int, field, contentType string) {
 	f.t.Helper()
 	if a.status != status {
 		f.t.Errorf("got %d %s, want %d", a.status, a.body, status)
@@ -205,7 +205,7 @@ func TestErase(t *testing.T) {
 		{"with a wrong key", id, "nobodys-key-at-all", 401},
 		{"with another site's key", id, otherKey, 404},
 		{"an id that was never given", epoch + "-999", key, 404},
-		{"position zero", epoch + "-0", key, 404},
+		{"sequence zero", epoch + "-0", key, 404},
 		{"no id at all", "x", key, 404},
 		{"of another log", "zz-1", key, 404},
 		{"an own one", id, key, 204},

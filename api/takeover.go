@@ -13,7 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"proofstream/stream"
+	"proofstream/stream/registry"
 )
 
 // taken is an HTTP/1 connection taken over from net/http, so that what net/http keeps for each
@@ -21,21 +21,20 @@ import (
 // goroutine and a channel.
 type taken struct {
 	conn    net.Conn
-	head    []byte // of the response, with the opening frame; nil once sent
+	head    []byte // of the response; nil once sent
 	chunked bool   // RFC 9112 section 7.1; HTTP/1.0 does not know it
 	until   deadline
-	sub     *stream.Subscription
-	ended   func(stream.Ending)
+	sub     *registry.Subscription
+	ended   func(registry.CloseReason)
 	watched watched
 }
 
-// sendBuffer is the kernel's buffer of a stream, in bytes: a reader that is stuck shows soon, and
-// what it has not read costs little.
+// sendBuffer is the kernel's buffer of a stream, in bytes: a stalled reader shows soon, and what
+// it has not read costs little.
 const sendBuffer = 32 << 10
 
-// takeOver returns the request's connection, ready to open with a frame, or nil where it must stay
-// with net/http (HTTP/2).
-func (s *Server) takeOver(c echo.Context, opening []byte) *taken {
+// takeOver returns the request's connection, or nil where it must stay with net/http (HTTP/2).
+func (s *Server) takeOver(c echo.Context) *taken {
 	r := c.Request()
 	if s.o.Flush || r.ProtoMajor != 1 {
 		return nil
@@ -49,7 +48,7 @@ func (s *Server) takeOver(c echo.Context, opening []byte) *taken {
 		prepare(tcp)
 	}
 	t := &taken{conn: conn, chunked: r.ProtoAtLeast(1, 1)}
-	t.head = t.appendFrames(t.responseHead(c.Response().Header()), opening)
+	t.head = t.responseHead(c.Response().Header())
 	return t
 }
 
@@ -76,30 +75,20 @@ func (t *taken) responseHead(h http.Header) []byte {
 
 // live is the goroutine of a stream. It, and what it calls until the kernel has the bytes, keeps
 // its variables few: the stack of an idle subscriber then stays at the 2 KB that it began with.
-func (t *taken) live(s *Server) {
-	why := s.write(t, t.sub, t.open())
-	t.ended(why)
-	s.hangups.forget(t)
+func (t *taken) live(s *Server, ready []byte) {
+	t.ended(s.write(t, t.sub, ready))
+	s.disconnects.forget(t)
 	t.conn.Close()
 	s.streams.Add(-1)
-}
-
-// open sends the head and the opening frame.
-func (t *taken) open() error {
-	head := t.head
-	t.head = nil
-	return t.writeAll(head)
 }
 
 // chunks keeps buffers between writes, so that an idle stream holds none.
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 func (t *taken) send(frames []byte) error {
-	if !t.chunked {
-		return t.writeAll(frames)
-	}
 	b := chunks.Get().(*[]byte)
-	*b = t.appendFrames((*b)[:0], frames)
+	*b = t.appendFrames(append((*b)[:0], t.head...), frames)
+	t.head = nil
 	err := t.writeAll(*b)
 	chunks.Put(b)
 	return err
@@ -115,8 +104,8 @@ func (t *taken) appendFrames(b, frames []byte) []byte {
 	return append(b, "\r\n"...)
 }
 
-// look is the time between two looks at whether a reader has accepted anything: deadlines come
-// several times within the patience with it.
+// look is the time between two looks at whether a reader has accepted anything: several of them come
+// before slowLeast.
 const look = (slowMost - slowLeast) / 2
 
 func (t *taken) writeAll(b []byte) error {
@@ -125,7 +114,7 @@ func (t *taken) writeAll(b []byte) error {
 	if err == nil {
 		return nil
 	}
-	return t.insist(b[n:], n > 0, err)
+	return t.writeStalled(b[n:], n > 0, err)
 }
 
 func (t *taken) renew() {
@@ -133,16 +122,15 @@ func (t *taken) renew() {
 	if _, secured := t.conn.(*tls.Conn); secured { // TLS cannot go on after a timeout
 		near, far = slowLeast, slowMost
 	}
-	t.until.renew(t.conn, near, far)
+	t.until.renew(t.conn, time.Now(), near, far)
 }
 
-// insist goes on after a write that ended early, as long as the reader takes some of it now and
+// writeStalled goes on after a write that ended early, as long as the reader accepts some of it now and
 // then.
-func (t *taken) insist(b []byte, some bool, err error) error {
-	begun := time.Now()
-	progress := begun
+func (t *taken) writeStalled(b []byte, some bool, err error) error {
+	progress := time.Now()
 	if !some {
-		progress = begun.Add(-look / 2) // that write has waited for at least so long
+		progress = progress.Add(-look / 2) // that write has waited for at least as long
 	}
 	for errors.Is(err, os.ErrDeadlineExceeded) && time.Since(progress) < slowLeast {
 		if _, secured := t.conn.(*tls.Conn); secured {
@@ -169,10 +157,10 @@ func tcpOf(conn net.Conn) *net.TCPConn {
 	return tcp
 }
 
-// hungUp ends the stream from outside, for the other side has gone: the connection is closed for
-// good, at once. What TLS would still say nobody hears, and saying it could block for seconds.
-func (t *taken) hungUp(why stream.Ending) {
-	t.sub.End(why)
+// disconnected ends the stream because the other side has gone: the connection is closed at once, without
+// the last words of TLS, which nobody reads and which could block for seconds.
+func (t *taken) disconnected(reason registry.CloseReason) {
+	t.sub.End(reason)
 	if tcp := tcpOf(t.conn); tcp != nil {
 		tcp.Close()
 		return

@@ -36,7 +36,7 @@ func TestNoFrameIsSplitOverTwoWrites(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			seen.all = nil
 			f := serve(t, change)
-			go f.registry.Beat(t.Context(), 3*time.Millisecond)
+			go f.registry.Heartbeat(t.Context(), 3*time.Millisecond)
 			o, r := f.open(ways[0], "/events"), &reader{}
 			o.next(t, r, 1)
 			long := strings.Repeat("x", 2000)

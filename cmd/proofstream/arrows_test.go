@@ -9,19 +9,22 @@ import (
 
 // arrows are the only imports between the rooms, and from them to other modules: the domain knows no
 // transport, an adapter only what it adapts, and the command alone knows all. Package logtest, the tests that any
-// log must pass, belongs to the domain.
+// log must pass, belongs to the domain. The server of NATS is for tests alone.
 var arrows = map[string][]string{
-	"proofstream/stream":         {},
-	"proofstream/stream/logtest": {"proofstream/stream"},
-	"proofstream/stream/natslog": {"proofstream/stream", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"},
+	"proofstream/stream":           {},
+	"proofstream/stream/signup":    {},
+	"proofstream/stream/registry":  {"proofstream/stream"},
+	"proofstream/stream/logtest":   {"proofstream/stream"},
+	"proofstream/stream/sqlitelog": {"proofstream/stream", "modernc.org/sqlite"},
+	"proofstream/stream/natslog":   {"proofstream/stream", "github.com/nats-io/nats.go"},
 	"proofstream/api": {
-		"proofstream/stream", "github.com/labstack/echo/v4", "github.com/rs/cors",
-		"github.com/prometheus/client_golang", "github.com/tdewolff/minify/v2",
+		"proofstream/stream", "proofstream/stream/signup", "proofstream/stream/registry",
+		"github.com/labstack/echo/v4", "github.com/rs/cors", "github.com/prometheus/client_golang", "github.com/tdewolff/minify/v2",
 	},
 	"proofstream/assets": {},
 	"proofstream/cmd/proofstream": {
-		"proofstream/api", "proofstream/assets", "proofstream/stream", "proofstream/stream/natslog",
-		"github.com/caarlos0/env/v11",
+		"proofstream/api", "proofstream/assets", "proofstream/stream", "proofstream/stream/registry",
+		"proofstream/stream/natslog", "proofstream/stream/sqlitelog", "github.com/caarlos0/env/v11",
 	},
 }
 

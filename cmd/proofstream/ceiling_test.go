@@ -65,7 +65,7 @@ type hoard struct {
 func newHoard(t *testing.T, readers, buffer int) *hoard {
 	t.Helper()
 	h := &hoard{metrics: freeAddress(t), readers: readers, buffer: buffer}
-	h.p = startShipped(t, "PROOF_METRICS_ADDR="+h.metrics, "PROOF_RETAIN=10000", "PROOF_FSYNC=1s", fmt.Sprint("PROOF_BUFFER=", buffer))
+	h.p = startShipped(t, "PROOF_METRICS_ADDR="+h.metrics, "PROOF_RETAIN=10000", fmt.Sprint("PROOF_BUFFER=", buffer))
 	return h
 }
 

@@ -15,7 +15,7 @@ func TestDrill(t *testing.T) {
 	for range 3 {
 		d.nodes = append(d.nodes, c.node("PROOF_SHUTDOWN_GRACE=2s"))
 	}
-	c.whole()
+	c.first(d.nodes[0])
 	l := startLoad(t, balance(t, d.nodes...).url, scaled(10, 50), 4, 10*time.Millisecond)
 	l.awaitMore(50)
 	troubles := []func(){d.stopNode, d.killLeader, d.killNode, d.hangServer, d.killServer}

@@ -18,7 +18,7 @@ func TestClusterLosesItsLeader(t *testing.T) {
 	c := startNATS(t, 3)
 	a := c.node()
 	b := c.node()
-	c.whole()
+	c.first(a)
 	l := startLoad(t, balance(t, a, b).url, 8, 4, 5*time.Millisecond)
 	l.awaitMore(100)
 	killed, i := c.leader()
@@ -84,7 +84,7 @@ func TestClusterComesAndGoes(t *testing.T) {
 	t.Parallel()
 	c := prepareNATS(t, 1)
 	p := launch(t, c.env()...)
-	line := p.awaitLog("listening, and putting everybody off")
+	line := p.awaitLog("putting requests off")
 	p.url = "http://" + strings.TrimSpace(line[strings.Index(line, "address=")+len("address="):])
 	wantStatus := func(want int, method, path, body string, headers ...string) answer {
 		t.Helper()
@@ -145,7 +145,7 @@ func TestClusterLosesItsQuorum(t *testing.T) {
 	c := startNATS(t, 3)
 	metrics := freePorts(t, 1)[0]
 	p := c.node(fmt.Sprintf("PROOF_METRICS_ADDR=127.0.0.1:%d", metrics))
-	c.whole()
+	c.first(p)
 	p.post(t)
 	_, leads := c.leader()
 	for i, s := range c.servers {
@@ -182,14 +182,23 @@ func TestClusterLosesItsQuorum(t *testing.T) {
 // The stream is deleted, and nobody makes it again: the service ends and says why, and a restart begins a new log.
 func TestClusterDeletedStream(t *testing.T) {
 	t.Parallel()
+	for name, listeners := range map[string]int{"while somebody listens": 1, "while nobody listens": 0} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); deletedStream(t, listeners) })
+	}
+}
+
+func deletedStream(t *testing.T, listeners int) {
 	c := startNATS(t, 1)
 	p := c.node()
+	for range listeners {
+		p.listen(t, "")
+	}
 	before := p.post(t)
 	ask(c, "delete the stream", func(ctx context.Context, js jetstream.JetStream) (any, error) {
-		return nil, js.DeleteStream(ctx, "proofstream")
+		return nil, js.DeleteStream(ctx, defaultStream)
 	})
 	until(t, patience, func() bool { a, _ := p.try("GET", "/ready", ""); return a.status != 200 }, p.stderr.String)
-	if status := p.wait(); status != 1 || !strings.Contains(p.stderr.String(), "log was deleted") {
+	if status := p.wait(); status != 1 || !strings.Contains(p.stderr.String(), "log of site default was deleted") {
 		t.Fatalf("got status %d:\n%s", status, p.stderr)
 	}
 	p = p.restart()

@@ -155,11 +155,14 @@ func ask[T any](c *natsCluster, what string, question func(context.Context, jets
 	}
 }
 
-// info describes the service's stream.
+// defaultStream is the stream of site default.
+const defaultStream = "proofstream-default"
+
+// info describes the stream of site default.
 func (c *natsCluster) info() *jetstream.StreamInfo {
 	c.t.Helper()
 	return ask(c, "ask for the stream", func(ctx context.Context, js jetstream.JetStream) (*jetstream.StreamInfo, error) {
-		s, err := js.Stream(ctx, "proofstream")
+		s, err := js.Stream(ctx, defaultStream)
 		if err != nil {
 			return nil, err
 		}
@@ -179,6 +182,13 @@ func (c *natsCluster) leader() (*natsServer, int) {
 	}
 	c.t.Fatal("nobody leads the stream")
 	return nil, 0
+}
+
+// first has a node use the log for the first time, which creates the stream, and waits until that is whole.
+func (c *natsCluster) first(p *program) {
+	c.t.Helper()
+	p.get(c.t, "/stats")
+	c.whole()
 }
 
 // whole waits until every copy of the stream is complete.

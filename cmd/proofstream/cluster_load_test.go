@@ -81,6 +81,16 @@ func (l *load) posted() int {
 	return len(l.acked)
 }
 
+// ids returns those of the posts that were acknowledged.
+func (l *load) ids() (ids []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range l.acked {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // longestStall returns the longest time between two acknowledgements so far.
 func (l *load) longestStall() time.Duration {
 	l.mu.Lock()
@@ -229,7 +239,7 @@ func (a tally) check(t *testing.T, l *load) {
 func (c *natsCluster) stored() int {
 	c.t.Helper()
 	return ask(c, "count the events", func(ctx context.Context, js jetstream.JetStream) (int, error) {
-		s, err := js.Stream(ctx, "proofstream")
+		s, err := js.Stream(ctx, defaultStream)
 		if err != nil {
 			return 0, err
 		}

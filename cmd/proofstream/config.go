@@ -28,23 +28,19 @@ type Config struct {
 	// DataDir holds the embedded log and the certificates.
 	DataDir string `env:"DATA_DIR" envDefault:"data"`
 
-	// SyncEvery is how much of the newest a power cut may cost, 1ms to 1h; zero is nothing: each signup is
-	// on disk before it is acknowledged. PROOF_FSYNC.
-	SyncEvery time.Duration `env:"-"`
-
 	// NATSURL is one NATS URL or several with commas; empty is the embedded log. It may hold a password.
 	NATSURL string `env:"NATS_URL"`
 
 	// NATSCredsFile is readable when not empty.
 	NATSCredsFile string `env:"NATS_CREDS_FILE"`
 
-	// NATSStream names the stream and begins its subjects: [A-Za-z0-9_-]{1,64}.
+	// NATSStream begins the names of the streams and their subjects: [A-Za-z0-9_-]{1,64}.
 	NATSStream string `env:"NATS_STREAM" envDefault:"proofstream"`
 
 	// NATSReplicas is how many copies the cluster keeps, 1 to 5.
 	NATSReplicas int `env:"NATS_REPLICAS" envDefault:"1"`
 
-	// NATSUpdate allows to change the settings of a stream that exists.
+	// NATSUpdate allows to change the settings of streams that exist.
 	NATSUpdate bool `env:"NATS_UPDATE" envDefault:"false"`
 
 	// Retain is how many events are kept per site, 1 to 1,000,000.
@@ -108,7 +104,6 @@ type variables struct {
 	Keys     []string `env:"API_KEYS"`
 	KeysFile string   `env:"API_KEYS_FILE"`
 	Origins  []string `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:*,http://127.0.0.1:*"`
-	Fsync    string   `env:"FSYNC" envDefault:"always"`
 }
 
 // readConfig reads the configuration from environ, as os.Environ gives it, and from the files that it names,
@@ -126,7 +121,6 @@ func readConfig(environ []string) (Config, error) {
 	if known["PROOF_MAX_SUBSCRIBERS"] == "" {
 		c.MaxSubscribers = defaultMaxSubscribers(descriptorLimit())
 	}
-	c.SyncEvery = p.fsync(v.Fsync)
 	p.checkNumbers(&c)
 	p.checkAddresses(&c)
 	p.checkNATS(&c)

@@ -40,22 +40,6 @@ func checkBounds[T int | time.Duration](p *problems, variable string, value, lea
 	}
 }
 
-// fsync reads PROOF_FSYNC: zero for always, else what a power cut may cost.
-func (p *problems) fsync(s string) time.Duration {
-	if s == "always" {
-		return 0
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		p.add("PROOF_FSYNC", "write always, or a duration such as 1s")
-		return 0
-	}
-	if d < time.Millisecond || d > longest {
-		p.add("PROOF_FSYNC", "out of range; write always, or choose from %v to %v", time.Millisecond, longest)
-	}
-	return d
-}
-
 // leastReserve is how many open files are left for the log, backends and visitors on their way in, whatever
 // PROOF_MAX_SUBSCRIBERS says: a service that has none left answers nobody.
 const leastReserve = 256

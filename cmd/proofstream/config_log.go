@@ -26,16 +26,11 @@ func (c Config) LogValue() slog.Value {
 			attrs = append(attrs, slog.Any(envPrefix+name, value))
 		}
 	}
-	fsync := "always"
-	if c.SyncEvery > 0 {
-		fsync = c.SyncEvery.String()
-	}
 	var sites []any
 	for _, s := range c.Sites {
 		sites = append(sites, slog.Group(s.Name, "keys", len(s.Keys), "origins", s.Origins))
 	}
-	attrs = append(attrs, slog.String("PROOF_FSYNC", fsync), slog.Bool("generated_key", c.GeneratedKey != ""),
-		slog.Group("sites", sites...))
+	attrs = append(attrs, slog.Bool("generated_key", c.GeneratedKey != ""), slog.Group("sites", sites...))
 	return slog.GroupValue(attrs...)
 }
 

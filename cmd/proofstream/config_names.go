@@ -27,11 +27,14 @@ func (p *problems) sortOut(environ []string) map[string]string {
 		if !strings.HasPrefix(name, envPrefix) || value == "" {
 			continue
 		}
-		if !names[name] && !siteVariable.MatchString(name) {
+		switch {
+		case names[name] || siteVariable.MatchString(name):
+			known[name] = value
+		case name == "PROOF_FSYNC":
+			p.add(name, "no such variable; there is no durability setting: a signup is on disk before it is acknowledged")
+		default:
 			p.add(printable(name), "no such variable; the nearest is %s", nearest(name, names))
-			continue
 		}
-		known[name] = value
 	}
 	return known
 }

@@ -64,8 +64,7 @@ func TestEachProblemNamesItsVariableAndTheWayOut(t *testing.T) {
 		"a negative heartbeat":                  {"PROOF_HEARTBEAT=-15s", "PROOF_HEARTBEAT", "from 1ms"},
 		"a retry of zero":                       {"PROOF_RETRY=0s", "PROOF_RETRY", "from 1ms"},
 		"a grace beyond patience":               {"PROOF_SHUTDOWN_GRACE=61m", "PROOF_SHUTDOWN_GRACE", "1h0m0s"},
-		"a word for fsync":                      {"PROOF_FSYNC=never", "PROOF_FSYNC", "always"},
-		"an fsync of zero":                      {"PROOF_FSYNC=0s", "PROOF_FSYNC", "always"},
+		"a durability setting":                  {"PROOF_FSYNC=1s", "PROOF_FSYNC", "on disk before it is acknowledged"},
 		"a level that is none":                  {"PROOF_LOG_LEVEL=loud", "PROOF_LOG_LEVEL", "debug"},
 		"a format that is none":                 {"PROOF_LOG_FORMAT=xml", "PROOF_LOG_FORMAT", "json"},
 		"a word for yes":                        {"PROOF_NATS_UPDATE=yes", "PROOF_NATS_UPDATE", "true or false"},
@@ -177,7 +176,7 @@ func TestAnUnreadableFileIsAProblem(t *testing.T) {
 
 // Whatever the environment is, the answer is a configuration that holds to its promises or a list of problems.
 func FuzzReadConfig(f *testing.F) {
-	f.Add("PROOF_RETAIN=5\nPROOF_FSYNC=1s")
+	f.Add("PROOF_RETAIN=5\nPROOF_RETRY=1s")
 	f.Add("PROOF_SITES_0_NAME=shop\nPROOF_SITES_0_API_KEYS=" + keyA + "\nPROOF_SITES_0_ALLOWED_ORIGINS=https://a.example")
 	f.Add("PROOF_SITES_9999_NAME=x\nPROOF_SITES_99999_NAME=\nPROOF_=1\n=\nPROOF_ADDR")
 	f.Add("PROOF_NATS_URL=nats://%zz\nPROOF_TRUSTED_PROXIES=::/0,1.2.3.4/0\nPROOF_ALLOWED_ORIGINS=http://[::1]:*")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"proofstream/api"
+	"proofstream/stream"
 )
 
 const (
@@ -30,8 +30,6 @@ type siteVariables struct {
 	Keys    []string `env:"API_KEYS"`
 	Origins []string `env:"ALLOWED_ORIGINS"`
 }
-
-var siteName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
 
 // readSites fills c.Sites: the default site, then the indexed ones.
 func (p *problems) readSites(c *Config, v variables, known map[string]string) {
@@ -91,7 +89,7 @@ func (p *problems) readSite(prefix string, known map[string]string, before []Sit
 	switch taken := func(s Site) bool { return s.Name == v.Name }; {
 	case v.Name == "":
 		p.add(prefix+"NAME", "missing; each site needs a name, keys and origins")
-	case !siteName.MatchString(v.Name):
+	case !stream.ValidSite(v.Name):
 		p.add(prefix+"NAME", "not a site name; use 1 to 63 of a-z, 0-9 and -")
 	case slices.ContainsFunc(before, taken):
 		p.add(prefix+"NAME", "taken by another site, or by the one without an index, default; choose another")

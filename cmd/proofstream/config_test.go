@@ -98,7 +98,6 @@ func TestEachVariableReachesItsField(t *testing.T) {
 		{"PROOF_API_KEYS_FILE", keys, func(c Config) any { return c.GeneratedKey }, ""},
 		{"PROOF_ALLOWED_ORIGINS", "https://a.example,*", func(c Config) any { return c.Sites[0].Origins }, []string{"https://a.example", "*"}},
 		{"PROOF_DATA_DIR", "/var/lib/proof stream", func(c Config) any { return c.DataDir }, "/var/lib/proof stream"},
-		{"PROOF_FSYNC", "1s", func(c Config) any { return c.SyncEvery }, time.Second},
 		{"PROOF_NATS_URL", "nats://a:4222, b:4222", func(c Config) any { return c.NATSURL }, "nats://a:4222,b:4222"},
 		{"PROOF_NATS_CREDS_FILE", creds, func(c Config) any { return c.NATSCredsFile }, creds},
 		{"PROOF_NATS_STREAM", "Shop_1", func(c Config) any { return c.NATSStream }, "Shop_1"},
@@ -164,7 +163,7 @@ func TestBlankIsUnset(t *testing.T) {
 
 func TestEveryProblemIsToldAtOnce(t *testing.T) {
 	got := problemsOf(t,
-		"PROOF_ADRR=:80", "PROOF_RETAIN=many", "PROOF_BUFFER=0", "PROOF_FSYNC=never", "PROOF_API_KEYS=short,"+keyA+",tiny",
+		"PROOF_ADRR=:80", "PROOF_RETAIN=many", "PROOF_BUFFER=0", "PROOF_HEARTBEAT=never", "PROOF_API_KEYS=short,"+keyA+",tiny",
 		"PROOF_ALLOWED_ORIGINS=https://a.example/,https://*b.example", "PROOF_LOG_LEVEL=loud",
 		"PROOF_SITES_1_NAME=default", "PROOF_SITES_3_API_KEYS="+keyA)
 	var variables []string
@@ -176,7 +175,7 @@ func TestEveryProblemIsToldAtOnce(t *testing.T) {
 		variables = append(variables, variable)
 	}
 	want := []string{
-		"PROOF_ADRR", "PROOF_ALLOWED_ORIGINS", "PROOF_ALLOWED_ORIGINS", "PROOF_API_KEYS", "PROOF_API_KEYS", "PROOF_BUFFER", "PROOF_FSYNC",
+		"PROOF_ADRR", "PROOF_ALLOWED_ORIGINS", "PROOF_ALLOWED_ORIGINS", "PROOF_API_KEYS", "PROOF_API_KEYS", "PROOF_BUFFER", "PROOF_HEARTBEAT",
 		"PROOF_LOG_LEVEL", "PROOF_RETAIN", "PROOF_SITES_0_NAME", "PROOF_SITES_1_ALLOWED_ORIGINS", "PROOF_SITES_1_API_KEYS",
 		"PROOF_SITES_1_NAME", "PROOF_SITES_3_ALLOWED_ORIGINS", "PROOF_SITES_3_API_KEYS", "PROOF_SITES_3_NAME",
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,56 +10,80 @@ import (
 	"testing"
 )
 
-// Files of the log are damaged while the program is stopped. It says so, whoever was there before is told a gap, and
-// every signup that is left has the id under which it was acknowledged: on streams, for retries and for erasure. So it
-// stays after one more restart. A repeated or renumbered event shows a visitor the same card twice.
+// Files of the log are damaged while the program is stopped. It says so, in log and metric, and serves what is intact under
+// the ids that were acknowledged: on streams, for retries and for erasure. Cursors from before get a gap, and the cursor
+// that is told with it goes on. So it stays after one more restart, and the damaged file is kept. A repeated, altered or
+// renumbered event would show a visitor the same card twice, or a wrong one.
 func TestDamageTellsGapsAndKeepsIDs(t *testing.T) {
+	const posts = 30
 	for _, c := range []struct {
 		name   string
-		damage func(t *testing.T, dir, msgs string)
-		left   int // of 30
+		damage func(t *testing.T, db string)
+		kill   bool // end with a crash, so that the newest is in the write-ahead log
+		least  int  // events that are left
+		kept   bool // the damaged file is moved aside
 	}{
-		{"the index is gone", func(t *testing.T, _, msgs string) { removeFile(t, msgs+"/index.db") }, 30},
-		{"the record is gone", func(t *testing.T, dir, _ string) { removeFile(t, dir+"/log.json") }, 30},
-		{"the record is empty", func(t *testing.T, dir, _ string) { truncate(t, dir+"/log.json", -1) }, 30},
-		{"the record and the tail are gone", func(t *testing.T, dir, msgs string) {
-			removeFile(t, dir+"/log.json")
-			truncate(t, msgs+"/1.blk", 70)
-		}, 29},
+		{"a changed bit in an event", func(t *testing.T, db string) { flip(t, db, "visitor 12") }, false, posts - 1, true},
+		{"a changed bit in the schema", func(t *testing.T, db string) { flip(t, db, "CREATE TABLE events") }, false, posts, true},
+		{"a zeroed first page", func(t *testing.T, db string) { zero(t, db, 0, 4096) }, false, posts, true},
+		{"a truncated file", func(t *testing.T, db string) { truncate(t, db, 4096) }, false, 0, true},
+		{"a deleted file", removeFile, false, 0, false},
+		{"an empty file", func(t *testing.T, db string) { truncate(t, db, -1) }, false, 0, false},
+		{"a deleted write-ahead log", func(t *testing.T, db string) { removeFile(t, db+"-wal") }, true, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			address := freeAddress(t)
 			p := start(t, "PROOF_SHUTDOWN_GRACE=1s", "PROOF_METRICS_ADDR="+address)
-			old := postKeyed(t, p, 30)
-			endInOrder(t, p)
-			c.damage(t, p.dir, filepath.Join(p.dir, "jetstream/$G/streams/proofstream/msgs"))
-			p = p.restart()
-			p.awaitLog("log is damaged")
-			ops := &program{t: t, url: "http://" + address}
-			if got := ops.get(t, "/metrics").body; !strings.Contains(got, "\nproofstream_log_damage 1\n") {
-				t.Errorf("not told in the metrics:\n%s", got)
+			old := postKeyed(t, p, posts)
+			if c.kill {
+				p.kill()
+			} else {
+				endInOrder(t, p)
 			}
-			checkLeft(t, p, old, c.left)
+			c.damage(t, filepath.Join(p.dir, "proofstream.db"))
+			p = p.restart()
+			if n := p.metric(t, address, "proofstream_log_damage"); n < 1 || !strings.Contains(p.stderr.String(), "level=ERROR") {
+				t.Errorf("the metric tells %v; the log says:\n%s", n, p.stderr)
+			}
+			left := p.intact(t, old, c.least)
+			checkGaps(t, p, old, left)
 			endInOrder(t, p)
 			p = p.restart()
-			checkLeft(t, p, old, c.left)
-			if a := p.ask(t, "DELETE", "/signup/"+old[7], "", "X-API-Key: "+p.key); a.status != 204 {
-				t.Errorf("erasing %s: got %d %s", old[7], a.status, a.body)
-			}
-			s := p.listen(t, "?last_event_id="+old[5])
-			if got, want := ids(s.awaitEvents(t, "signup", c.left-7)), slices.Delete(slices.Clone(old[6:c.left]), 1, 2); !slices.Equal(got, want) {
-				t.Errorf("after the erasure got %q, want %q", got, want)
+			checkGaps(t, p, old, left)
+			checkUse(t, p, old, left)
+			if aside, _ := filepath.Glob(filepath.Join(p.dir, "proofstream.db.damaged-*")); c.kept && len(aside) == 0 {
+				t.Error("the damaged file is not kept")
 			}
 		})
 	}
 }
 
-// checkLeft checks that everybody who comes from before is told a gap, gets what was not seen of the first signups that
-// are left, and goes on from the position that was told with it.
-func checkLeft(t *testing.T, p *program, old []string, left int) {
+// intact returns the ids that the log still has, each of which must be of a signup as it was posted.
+func (p *program) intact(t *testing.T, old []string, least int) (left []string) {
 	t.Helper()
-	for i, from := range old {
-		want := old[min(i+1, left):left]
+	stdout, stderr, status := p.command(t, "export")
+	if status != 0 {
+		t.Fatalf("export: status %d, %s", status, stderr)
+	}
+	for line := range strings.Lines(stdout) {
+		id, name := jsonField(line, "id"), jsonField(line, "user_name")
+		if i := slices.Index(old, id); i < 0 || name != fmt.Sprint("visitor ", i) {
+			t.Errorf("%s is %q, which nobody posted under that id", id, name)
+		}
+		left = append(left, id)
+	}
+	if len(left) < least {
+		t.Errorf("%d of %d events are left, want %d at least", len(left), len(old), least)
+	}
+	return left
+}
+
+// checkGaps checks that every cursor from before gets a gap, with what is left after it, and that the cursor told with
+// the gap is one to go on from.
+func checkGaps(t *testing.T, p *program, old, left []string) {
+	t.Helper()
+	for _, from := range old {
+		want := slices.DeleteFunc(slices.Clone(left), func(id string) bool { return sequence(id) <= sequence(from) })
 		s := p.listen(t, "?last_event_id="+from)
 		got, opening := ids(s.awaitEvents(t, "signup", len(want))), s.ready(t)
 		s.close()
@@ -72,11 +97,24 @@ func checkLeft(t *testing.T, p *program, old []string, left int) {
 			t.Errorf("from %s, told to who came from %s: got %s and %q, want %q", opening.id, from, again.data, got, want)
 		}
 	}
-	for i, id := range old[:left] {
-		again, duplicate, err := postTo(p.url, p.key, fmt.Sprint("order ", i), "user_name=another")
+}
+
+// checkUse checks that retries find the events that are left, that they can be erased, and that new ones get new ids.
+func checkUse(t *testing.T, p *program, old, left []string) {
+	t.Helper()
+	for _, id := range left {
+		again, duplicate, err := postTo(p.url, p.key, fmt.Sprint("order ", slices.Index(old, id)), "user_name=another")
 		if err != nil || !duplicate || again != id {
 			t.Errorf("a retry of %s: got %s, duplicate %v, %v", id, again, duplicate, err)
 		}
+	}
+	if len(left) > 0 {
+		if a := p.ask(t, "DELETE", "/signup/"+left[0], "", "X-API-Key: "+p.key); a.status != 204 {
+			t.Errorf("erasing %s: got %d %s", left[0], a.status, a.body)
+		}
+	}
+	if id := p.post(t); slices.Contains(old, id) {
+		t.Errorf("the id %s was given twice", id)
 	}
 }
 
@@ -108,17 +146,42 @@ func removeFile(t *testing.T, path string) {
 	}
 }
 
-// truncate cuts so many bytes from the end of a file, or all with -1.
-func truncate(t *testing.T, path string, by int64) {
+// flip changes one bit in the first place where the file has the text.
+func flip(t *testing.T, path, text string) {
 	t.Helper()
-	info, err := os.Stat(path)
+	edit(t, path, func(b []byte) []byte {
+		at := bytes.Index(b, []byte(text))
+		if at < 0 {
+			t.Fatalf("%s does not have %q", path, text)
+		}
+		b[at] ^= 4
+		return b
+	})
+}
+
+func zero(t *testing.T, path string, from, n int) {
+	t.Helper()
+	edit(t, path, func(b []byte) []byte { clear(b[from : from+n]); return b })
+}
+
+// truncate cuts so many bytes from the end of a file, or all with -1.
+func truncate(t *testing.T, path string, by int) {
+	t.Helper()
+	edit(t, path, func(b []byte) []byte {
+		if by < 0 {
+			return nil
+		}
+		return b[:len(b)-by]
+	})
+}
+
+func edit(t *testing.T, path string, change func([]byte) []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, change(b), 0o600)
+	}
 	if err != nil {
-		t.Fatal(err)
-	}
-	if by < 0 {
-		by = info.Size()
-	}
-	if err := os.Truncate(path, info.Size()-by); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -55,7 +55,7 @@ type delays struct {
 func newDelays(t *testing.T, readers, events int) *delays {
 	t.Helper()
 	metrics := freeAddress(t)
-	p := start(t, "PROOF_METRICS_ADDR="+metrics, "PROOF_RETAIN=2000", "PROOF_FSYNC=1s") // the disk is not what is measured
+	p := start(t, "PROOF_METRICS_ADDR="+metrics, "PROOF_RETAIN=2000")
 	return &delays{p: p, metrics: metrics, crowd: gather(t, p, readers, ""), events: events}
 }
 
@@ -64,13 +64,13 @@ func newDelays(t *testing.T, readers, events int) *delays {
 func (d *delays) withStuckReader(t *testing.T) time.Duration {
 	t.Helper()
 	for range 10 {
-		behind, let := d.number(t, "proofstream_arrears_total"), d.number(t, `proofstream_streams_ended_total{reason="slow"}`)
+		behind, let := d.number(t, "proofstream_catchups_total"), d.number(t, `proofstream_streams_ended_total{reason="slow"}`)
 		conn := stuck(t, d.p)
-		for d.filling = 0; d.number(t, "proofstream_arrears_total") == behind; d.filling += 10 {
+		for d.filling = 0; d.number(t, "proofstream_catchups_total") == behind; d.filling += 10 {
 			d.post(t, 10, strings.Repeat("\U0001F40C", 120))
 		}
 		p99 := d.measure(t)
-		valid := d.number(t, `proofstream_streams_ended_total{reason="slow"}`) == let && d.number(t, "proofstream_arrears_total") == behind+1
+		valid := d.number(t, `proofstream_streams_ended_total{reason="slow"}`) == let && d.number(t, "proofstream_catchups_total") == behind+1
 		d.leave(t, conn)
 		if valid {
 			return p99

@@ -12,35 +12,48 @@ import (
 	"testing"
 )
 
-// The system calls of the whole process show it: before the first byte of a 200 leaves, the record is written to a
-// file of the data directory and that file is synced. With PROOF_FSYNC=1h the same look finds that it is not.
+// The system calls of the whole process show it: before the first byte of a 200 leaves, the event is written to a
+// file of the data directory and that file is synced. In the same trace without its syncs, the same look finds that it is not.
 func TestSyncedBeforeAcknowledged(t *testing.T) {
 	need(t, "strace")
+	p := start(t)
 	names := []string{"first-of-trace", "second-of-trace", "third-of-trace"}
-	for fsync, want := range map[string]bool{"always": true, "1h": false} {
-		t.Run(fsync, func(t *testing.T) {
-			p := start(t, "PROOF_FSYNC="+fsync)
-			trace := p.tracePosts(t, names)
-			for _, name := range names {
-				problem := syncedBeforeAnswer(trace, p.dir, name)
-				if synced := problem == ""; synced != want || !synced && !strings.HasPrefix(problem, "answered before") {
-					t.Errorf("%s: got %q in\n%s", name, problem, tail(trace, 6000))
-				}
-			}
-		})
+	trace := p.traced(t, func() {
+		for _, name := range names {
+			p.post(t, "user_name="+name)
+		}
+	})
+	without := regexp.MustCompile(`(?m)^.*(fsync|fdatasync).*\n`).ReplaceAllString(trace, "")
+	for _, name := range names {
+		if problem := syncedBeforeAnswer(trace, p.dir, name); problem != "" {
+			t.Errorf("%s: %s in\n%s", name, problem, tail(trace, 6000))
+		}
+		if problem := syncedBeforeAnswer(without, p.dir, name); !strings.HasPrefix(problem, "answered before") {
+			t.Errorf("%s: got %q from a trace without syncs: the look is blind", name, problem)
+		}
 	}
 }
 
-// tracePosts returns the system calls of the process while signups are posted.
-func (p *program) tracePosts(t *testing.T, names []string) string {
+// Posts at the same time share their syncs: with 8 publishers there are fewer syncs than posts.
+func TestConcurrentPostsShareSyncs(t *testing.T) {
+	need(t, "strace")
+	p := start(t)
+	const posts = 400
+	trace := p.traced(t, func() { p.burst(t, posts) })
+	syncs := len(regexp.MustCompile(`(?m)(fsync|fdatasync)\(`).FindAllString(trace, -1))
+	if t.Logf("%d syncs for %d posts", syncs, posts); syncs == 0 || syncs >= posts {
+		t.Errorf("%d syncs for %d posts, want fewer", syncs, posts)
+	}
+}
+
+// traced returns the system calls of the process while something is done.
+func (p *program) traced(t *testing.T, do func()) string {
 	t.Helper()
 	p.post(t, "user_name=warm-up")
 	trace := filepath.Join(t.TempDir(), "trace")
-	detach := p.attach(t, "-yy", "-s", "1000", "-o", trace,
+	detach := p.attach(t, "-yy", "-s", "4200", "-o", trace,
 		"-e", "trace=write,writev,pwrite64,pwritev,sendto,sendmsg,fsync,fdatasync,sync_file_range,openat")
-	for _, name := range names {
-		p.post(t, "user_name="+name)
-	}
+	do()
 	detach()
 	b, err := os.ReadFile(trace)
 	if err != nil {

@@ -22,8 +22,11 @@ type event struct {
 }
 
 // signup returns the value of a member of the event's data, as it stands between quotes.
-func (e event) field(name string) string {
-	_, rest, found := strings.Cut(e.data, `"`+name+`":"`)
+func (e event) field(name string) string { return jsonField(e.data, name) }
+
+// jsonField is field for any line of JSON.
+func jsonField(line, name string) string {
+	_, rest, found := strings.Cut(line, `"`+name+`":"`)
 	if !found {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,7 +24,6 @@ func TestMain(m *testing.M) {
 	if os.Getenv(beTheProgram) != "" {
 		os.Unsetenv(beTheProgram)
 		main()
-		os.Exit(0)
 	}
 	status := m.Run()
 	closeBrowser()
@@ -146,6 +146,23 @@ func (p *program) restart(env ...string) *program {
 	}
 	again := append(append([]string{}, p.env...), "PROOF_ADDR="+u.Host, "PROOF_DATA_DIR="+p.dir)
 	return start(p.t, append(again, env...)...)
+}
+
+// command runs the program once more, with arguments and this one's environment, and waits for its end.
+func (p *program) command(t testing.TB, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, said bytes.Buffer
+	cmd := exec.Command(self, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, &out, &said
+	dieWithUs(cmd)
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), said.String(), cmd.ProcessState.ExitCode()
 }
 
 // kill ends the program as a crash would, with SIGKILL, and waits for its end.

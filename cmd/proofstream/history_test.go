@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"proofstream/stream"
-	"proofstream/stream/natslog"
+	"proofstream/stream/sqlitelog"
 )
 
-// Positions of a part of the log that was lost, by deleting it or by going back to an older copy, are told a gap. They
+// Cursors of a part of the log that was lost, by deleting it or by going back to an older copy, get a gap. They
 // never lead to an event that took the place of a lost one.
 func TestLostPartOfTheLogIsToldAsAGap(t *testing.T) {
 	p := start(t, "PROOF_SHUTDOWN_GRACE=1s")
@@ -42,7 +42,7 @@ func TestLostPartOfTheLogIsToldAsAGap(t *testing.T) {
 	}
 
 	p = p.restart()
-	fresh := p.postMany(t, "new", 7) // in the places of the lost ones, and beyond
+	fresh := p.postMany(t, "new", 7) // with the sequences of the lost ones, and beyond
 	all := slices.Concat(kept, fresh)
 	for _, from := range lost {
 		s := p.listen(t, "?last_event_id="+from)
@@ -155,13 +155,22 @@ func middle(of []time.Duration) time.Duration {
 func fillLog(t *testing.T, dir string, n int) stream.ID {
 	t.Helper()
 	ctx := t.Context()
-	log, err := natslog.Open(ctx, natslog.Options{
-		Dir: dir, Fsync: time.Hour, Retain: 1_000_000, Logger: slog.New(slog.DiscardHandler),
+	log := sqlitelog.New(sqlitelog.Options{
+		Dir: dir, Limits: stream.Limits{Events: 1_000_000, Age: time.Hour}, Logger: slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
+	if err := log.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
+	running, stop := context.WithCancel(ctx)
+	ran := make(chan error)
+	go func() { ran <- log.Run(running) }()
+	defer func() {
+		stop()
+		<-ran
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	begun := make(chan int, 256) // so many are on their way at once
 	results := make(chan error)
 	for range cap(begun) {
@@ -176,17 +185,17 @@ func fillLog(t *testing.T, dir string, n int) stream.ID {
 			t.Fatal(err)
 		}
 	}
-	state, err := log.State(ctx)
-	if err != nil || int(state.Events) != n {
-		t.Fatalf("got %+v, %v; want %d events", state, err, n)
+	b, err := log.Bounds(ctx, "default")
+	if err != nil || b.Signups != n {
+		t.Fatalf("got %+v, %v; want %d events", b, err, n)
 	}
-	return log.Chain().ID(state.Last)
+	return b.Epochs.ID(b.High)
 }
 
 func appendAll(ctx context.Context, log stream.Log, begun <-chan int) (err error) {
 	for i := range begun {
-		data := fmt.Appendf(nil, `{"img_path":"default","offer_name":"Spring Sale","user_name":"Visitor %d","at":"2026-01-01T00:00:00.000Z"}`, i)
-		if _, _, e := log.Append(ctx, stream.Draft{Site: "default", Data: data}); e != nil {
+		data := fmt.Appendf(nil, `{"img_path":"default","offer_name":"Spring Sale","user_name":"Visitor %d"}`, i)
+		if _, _, e := log.Append(ctx, "default", stream.Entry{Data: data}); e != nil {
 			err = e // go on: the sender must not wait for ever
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"syscall"
@@ -39,17 +40,17 @@ func (e *takenError) Unwrap() error { return syscall.EADDRINUSE }
 
 // announce tells that the service is up. With a key made up for this run it also gives a line to
 // paste, and the address of a demo page that knows the key: the fragment of an address is never sent.
-func (s *service) announce(w io.Writer, addr net.Addr) {
+func announce(logger *slog.Logger, cfg Config, w io.Writer, addr net.Addr) {
 	scheme := "http"
-	if s.cfg.secure() {
+	if cfg.secure() {
 		scheme = "https"
 	}
 	base := scheme + "://" + addr.String()
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		base = fmt.Sprintf("%s://localhost:%d", scheme, tcp.Port)
 	}
-	s.logger.Info("serving", "url", base, "max_subscribers", s.cfg.MaxSubscribers, "retain", s.cfg.Retain)
-	if key := s.cfg.GeneratedKey; key != "" {
+	logger.Info("serving", "url", base, "max_subscribers", cfg.MaxSubscribers, "retain", cfg.Retain)
+	if key := cfg.GeneratedKey; key != "" {
 		fmt.Fprintf(w, `
 No API key is configured, so this one holds until the service stops: %s
 

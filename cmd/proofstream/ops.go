@@ -7,11 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"syscall"
 	"time"
-
-	"proofstream/api"
 )
 
 // ops serves metrics and profiles, on an address of its own.
@@ -39,6 +36,13 @@ func openOps(addr string, logger *slog.Logger) (ops, error) {
 	return ops{l}, nil
 }
 
+// close is for an address that is not served after all.
+func (o ops) close() {
+	if o.l != nil {
+		o.l.Close()
+	}
+}
+
 // serve answers operators until ctx ends: as long as anything else runs, so that a drain can be watched.
 func (o ops) serve(ctx context.Context, h http.Handler) error {
 	if o.l == nil {
@@ -50,27 +54,4 @@ func (o ops) serve(ctx context.Context, h http.Handler) error {
 		return fmt.Errorf("serve metrics: %w", err)
 	}
 	return ctx.Err()
-}
-
-// thisBuild tells which program this is, from what the compiler noted in it.
-func thisBuild() api.Build {
-	b := api.Build{Version: "(devel)"}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	if info.Main.Version != "" {
-		b.Version = info.Main.Version
-	}
-	changed := ""
-	for _, setting := range info.Settings {
-		switch {
-		case setting.Key == "vcs.revision":
-			b.Revision = setting.Value
-		case setting.Key == "vcs.modified" && setting.Value == "true":
-			changed = "+changes"
-		}
-	}
-	b.Revision += changed
-	return b
 }

@@ -13,8 +13,9 @@ import (
 
 	"proofstream/api"
 	"proofstream/assets"
-	"proofstream/stream"
 	"proofstream/stream/natslog"
+	"proofstream/stream/registry"
+	"proofstream/stream/sqlitelog"
 )
 
 // run is the program: it serves what environ configures until ctx ends, then ends every stream and
@@ -34,22 +35,16 @@ func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net
 			"asked", cfg.MaxSubscribers, "max_subscribers", fit)
 		cfg.MaxSubscribers = fit
 	}
-	log := newLog(cfg, logger)
-	if cfg.NATSURL == "" { // one that is elsewhere opens while the service already listens
-		if err := log.Open(ctx); err != nil {
-			return fmt.Errorf("%w (set PROOF_DATA_DIR to a directory that this process may write and no other uses)", err)
+	s := &service{cfg: cfg, logger: logger, serving: func(addr net.Addr) {
+		announce(logger, cfg, stderr, addr)
+		if ready != nil {
+			ready(addr)
 		}
-	}
-	defer func() {
-		if err := log.Close(); err != nil {
-			logger.Error("log not closed cleanly", "error", err)
-		}
-	}()
-	s, err := newService(cfg, log, logger)
-	if err != nil {
+	}}
+	if err := s.assemble(); err != nil {
 		return err
 	}
-	return s.run(ctx, stderr, ready)
+	return s.run(ctx)
 }
 
 func newLogger(cfg Config, w io.Writer) *slog.Logger {
@@ -66,70 +61,58 @@ func newLogger(cfg Config, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-func newLog(cfg Config, logger *slog.Logger) *natslog.Log {
-	return natslog.New(natslog.Options{
-		Dir:       cfg.DataDir,
-		Fsync:     cfg.SyncEvery,
-		Retain:    cfg.Retain,
-		Retention: cfg.Retention,
-		Logger:    logger,
-		URL:       cfg.NATSURL,
-		CredsFile: cfg.NATSCredsFile,
-		Stream:    cfg.NATSStream,
-		Replicas:  cfg.NATSReplicas,
-		Update:    cfg.NATSUpdate,
-	})
-}
-
 // service is everything that runs, between config and exit.
 type service struct {
 	cfg      Config
 	logger   *slog.Logger
-	log      *natslog.Log
-	registry *stream.Registry
-	census   *natslog.Census
-	face     *api.Server
+	serving  func(net.Addr) // called once, when the service serves
+	log      eventLog
+	cluster  *natslog.Log // log, if that is a cluster's
+	registry *registry.Registry
+	presence *natslog.Presence
+	server   *api.Server
 	http     *http.Server
 	link     transport
 }
 
-func newService(cfg Config, log *natslog.Log, logger *slog.Logger) (*service, error) {
-	registry := stream.NewRegistry(log, stream.Options{
-		Buffer:         cfg.Buffer,
-		MaxSubscribers: cfg.MaxSubscribers,
-		Retain:         cfg.Retain,
-		Retention:      cfg.Retention,
-	})
-	census := natslog.NewCensus(log, func() map[string]int { return registry.Stats().Subscribers })
-	sites, err := sitesOf(cfg)
+// assemble makes the parts of the service. It opens nothing but what server.Close closes.
+func (s *service) assemble() error {
+	sites, err := sitesOf(s.cfg)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	face, err := api.New(api.Options{
-		Sites:    sites,
-		Log:      log,
-		Registry: registry,
-		Poster:   &stream.Poster{Log: log, Registry: registry},
-		Assets:   assets.Files,
-		Retry:    cfg.Retry,
-		Grace:    cfg.ShutdownGrace,
-		Logger:   logger,
+	o := api.Options{
+		Sites:  sites,
+		Assets: assets.Files,
+		Retry:  s.cfg.Retry,
+		Grace:  s.cfg.ShutdownGrace,
+		Logger: s.logger,
 
-		Waiting:   true,
-		Elsewhere: census.Elsewhere,
-
-		MaxSubscribers:           cfg.MaxSubscribers,
-		MaxSubscribersPerAddress: cfg.MaxSubscribersPerAddress,
-		RateLimit:                cfg.RateLimit,
-		TrustedProxies:           cfg.TrustedProxies,
-		HSTS:                     cfg.secure(),
+		MaxSubscribers:           s.cfg.MaxSubscribers,
+		MaxSubscribersPerAddress: s.cfg.MaxSubscribersPerAddress,
+		RateLimit:                s.cfg.RateLimit,
+		TrustedProxies:           s.cfg.TrustedProxies,
+		HSTS:                     s.cfg.secure(),
 		Build:                    thisBuild(),
-	})
-	if err != nil {
-		return nil, err
 	}
-	return &service{cfg: cfg, logger: logger, log: log, registry: registry, census: census, face: face,
-		http: face.HTTP(), link: newTransport(cfg, logger)}, nil
+	if s.cfg.NATSURL != "" {
+		s.cluster = natslog.New(clusterOptions(s.cfg, s.logger))
+		s.log, o.Waiting = s.cluster, true
+	} else {
+		embedded := sqlitelog.New(embeddedOptions(s.cfg, s.logger))
+		s.log, o.Damage = embedded, embedded.Damage
+	}
+	s.registry = registry.New(s.log, registry.Options{Buffer: s.cfg.Buffer, MaxSubscribers: s.cfg.MaxSubscribers})
+	if s.cluster != nil {
+		s.presence = natslog.NewPresence(s.cluster, func() map[string]int { return s.registry.Stats().Subscribers })
+		o.Elsewhere = s.presence.Elsewhere
+	}
+	o.Log, o.Registry = s.log, s.registry
+	if s.server, err = api.New(o); err != nil {
+		return err
+	}
+	s.http, s.link = s.server.HTTP(), newTransport(s.cfg, s.logger)
+	return nil
 }
 
 func sitesOf(cfg Config) ([]api.Site, error) {
@@ -148,89 +131,83 @@ func sitesOf(cfg Config) ([]api.Site, error) {
 	return sites, nil
 }
 
-// run starts every long-lived goroutine and waits for the first of them to stop, or for ctx. Then
-// it stops the rest: streams first, the log last.
-func (s *service) run(ctx context.Context, stderr io.Writer, ready func(net.Addr)) error {
+// run opens an embedded log, then listens, and serves until ctx ends or something fails. It closes what it
+// opens.
+func (s *service) run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.server.Close()) }()
+	if s.cluster == nil {
+		if err := s.log.Open(ctx); err != nil {
+			return ended(fmt.Errorf("%w (PROOF_DATA_DIR is %s)", err, s.cfg.DataDir))
+		}
+	}
+	defer func() {
+		if err := s.log.Close(); err != nil {
+			s.logger.Error("log not closed cleanly", "error", err)
+		}
+	}()
 	ops, err := openOps(s.cfg.MetricsAddr, s.logger)
 	if err != nil {
 		return err
 	}
-	work, stop := context.WithCancel(context.Background())
-	defer stop()
-	g, work := errgroup.WithContext(work)
-	primed, listening := make(chan struct{}), make(chan net.Addr, 1)
-	g.Go(func() error { return s.follow(work, g, func() { close(primed) }) })
-	g.Go(func() error { return paceGarbage(work) })
-	g.Go(func() error { return s.face.Run(work) })
-	g.Go(func() error { return s.registry.Beat(work, s.cfg.Heartbeat) })
-	g.Go(func() error { return ops.serve(work, s.face.Ops()) })
-	g.Go(func() error { return s.link.servePlain(work, s.cfg.Addr, s.logger) })
-	g.Go(func() error { return s.listen(work, primed, listening) })
-	g.Go(func() error { return s.welcome(work, primed, listening, stderr, ready) })
-	select {
-	case <-ctx.Done():
-	case <-work.Done():
-	}
-	err = s.shutdown()
-	stop()
-	return errors.Join(ended(g.Wait()), err)
-}
-
-// follow opens a log that is elsewhere, which may take until that is there, and hands its events out.
-// What needs an open log runs in g from then on. It calls primed when everybody is welcome.
-func (s *service) follow(ctx context.Context, g *errgroup.Group, primed func()) error {
-	if s.cfg.NATSURL != "" {
-		if err := s.log.Open(ctx); err != nil {
-			return err
-		}
-	}
-	g.Go(func() error { return s.log.Run(ctx) })
-	g.Go(func() error { return s.census.Run(ctx) })
-	return s.registry.Run(ctx, func() {
-		s.face.Begin()
-		primed()
-	})
-}
-
-// listen serves until the server is shut down. With a log in this process it begins once that was
-// read; with one elsewhere at once, and puts everybody off until then.
-func (s *service) listen(work context.Context, primed <-chan struct{}, listening chan<- net.Addr) error {
-	if s.cfg.NATSURL == "" {
-		select {
-		case <-primed:
-		case <-work.Done():
-			return work.Err()
-		}
-	}
 	l, err := listen("PROOF_ADDR", s.cfg.Addr)
 	if err != nil {
+		ops.close()
 		return err
 	}
-	if s.cfg.NATSURL != "" {
-		s.logger.Info("listening, and putting everybody off until the log was read", "address", l.Addr().String())
-	}
-	listening <- l.Addr()
-	if err := s.link.serve(s.http, l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil // shutdown goes on with the rest
+	return s.runAll(ctx, l, ops)
 }
 
-// welcome tells people and ready that the service serves, once it listens and the log was read.
-func (s *service) welcome(work context.Context, primed <-chan struct{}, listening <-chan net.Addr, stderr io.Writer, ready func(net.Addr)) error {
+// runAll starts every long-lived goroutine and waits for the first of them to fail, or for ctx. Then it ends
+// streams, listener and posts, after them everything else.
+func (s *service) runAll(ctx context.Context, l net.Listener, ops ops) error {
+	running, stop := context.WithCancel(context.Background())
+	defer stop()
+	g, failed := errgroup.WithContext(running)
+	g.Go(func() error { return paceGarbage(running) })
+	g.Go(func() error { return s.registry.Run(running) })
+	g.Go(func() error { return s.registry.Heartbeat(running, s.cfg.Heartbeat) })
+	g.Go(func() error { return s.server.Run(running) })
+	g.Go(func() error { return ops.serve(running, s.server.Ops()) })
+	g.Go(func() error { return s.link.servePlain(running, s.cfg.Addr, s.logger) })
+	g.Go(func() error { return s.link.serve(s.http, l) })
+	g.Go(func() error { return s.begin(running, g, l.Addr()) })
 	select {
-	case <-primed:
-	case <-work.Done():
-		return work.Err()
+	case <-ctx.Done():
+	case <-failed.Done():
 	}
-	select {
-	case addr := <-listening:
-		s.announce(stderr, addr)
-		if ready != nil {
-			ready(addr)
+	s.shutdown()
+	stop()
+	return ended(g.Wait())
+}
+
+// begin runs the log in g and lets everybody in. A cluster's log is opened first: until that is there,
+// which may take any time, requests are put off.
+func (s *service) begin(ctx context.Context, g *errgroup.Group, addr net.Addr) error {
+	if s.cluster != nil {
+		s.logger.Info("listening, and putting requests off until the event log is open", "address", addr.String())
+		if err := s.openCluster(ctx); err != nil {
+			return err
 		}
-		return nil
-	case <-work.Done():
-		return work.Err()
+		g.Go(func() error { return s.presence.Run(ctx) })
 	}
+	g.Go(func() error { return s.log.Run(ctx) })
+	s.server.Begin()
+	s.serving(addr)
+	return nil
+}
+
+// openCluster opens the cluster's log and copies an embedded one there that the data directory may hold.
+func (s *service) openCluster(ctx context.Context) error {
+	if err := s.cluster.Open(ctx); err != nil {
+		return err
+	}
+	return migrate(ctx, s.cfg, s.logger, s.cluster)
+}
+
+// ended returns nil for the error with which goroutines end when they are told to.
+func ended(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -11,35 +10,31 @@ import (
 const notice = 500 * time.Millisecond
 
 // shutdown ends what visitors and backends hold: new streams are put off, open ones ended a few at
-// a time, the listener closed after the last of them, and posts answered.
-func (s *service) shutdown() error {
+// a time, the listener closed after the last of them, and posts answered. What has not ended within the grace
+// time is cut.
+func (s *service) shutdown() {
 	s.logger.Info("stopping", "subscribers", s.registry.Open(), "grace", s.cfg.ShutdownGrace)
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownGrace)
 	defer cancel()
-	noticed := time.After(min(notice, s.cfg.ShutdownGrace/10))
-	s.face.Refuse()
-	err := s.registry.Drain(ctx, s.cfg.ShutdownGrace/2)
-	if err == nil {
-		err = s.face.Wait(ctx)
-	}
-	if err == nil {
-		<-noticed
-		err = s.http.Shutdown(ctx)
-	}
-	if err == nil {
-		err = s.face.WaitTurnedAway(ctx)
-	}
-	if err != nil { // out of time: what is still open is cut
+	if err := s.drain(ctx); err != nil {
 		s.logger.Warn("not everything ended within the grace time", "subscribers", s.registry.Open())
 		_ = s.http.Close()
 	}
-	return nil
 }
 
-// ended returns nil for the error with which goroutines end when they are told to.
-func ended(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
+// drain is shutdown as long as there is time; the error is the context's.
+func (s *service) drain(ctx context.Context) error {
+	noticed := time.After(min(notice, s.cfg.ShutdownGrace/10))
+	s.server.Refuse()
+	if err := s.registry.Drain(ctx, s.cfg.ShutdownGrace/2); err != nil {
+		return err
 	}
-	return err
+	if err := s.server.Wait(ctx); err != nil {
+		return err
+	}
+	<-noticed
+	if err := s.http.Shutdown(ctx); err != nil {
+		return err
+	}
+	return s.server.WaitTurnedAway(ctx)
 }

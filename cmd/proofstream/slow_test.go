@@ -28,7 +28,7 @@ func TestBurstEndsNobodyWhoReads(t *testing.T) {
 	readers, posts := scaled(200, 5000), 1000
 	descriptors(t, readers+500)
 	metrics := freeAddress(t)
-	p := start(t, "PROOF_RETAIN=4000", "PROOF_BUFFER=4", "PROOF_FSYNC=1s", "PROOF_METRICS_ADDR="+metrics)
+	p := start(t, "PROOF_RETAIN=4000", "PROOF_BUFFER=4", "PROOF_METRICS_ADDR="+metrics)
 	c := gather(t, p, readers, "")
 	for _, m := range c.all[:readers/4] {
 		m.slow(50 * time.Millisecond)
@@ -39,7 +39,7 @@ func TestBurstEndsNobodyWhoReads(t *testing.T) {
 		t.Errorf("%d of %d streams are open", left, readers)
 	}
 	c.audit(t, want)
-	if caught := p.metric(t, metrics, "proofstream_arrears_total"); caught == 0 {
+	if caught := p.metric(t, metrics, "proofstream_catchups_total"); caught == 0 {
 		t.Error("nobody fell behind: this was no burst, or catching up is not counted")
 	}
 }
@@ -47,7 +47,7 @@ func TestBurstEndsNobodyWhoReads(t *testing.T) {
 // Who is far behind gets everything in one connection while posts go on.
 func TestFarBehindConverges(t *testing.T) {
 	n := scaled(2000, 10_000)
-	p := start(t, "PROOF_RETAIN=100000", "PROOF_FSYNC=1s")
+	p := start(t, "PROOF_RETAIN=100000")
 	first := p.listen(t, "").ready(t).id
 	want := p.burst(t, n)
 	stop, stopped := make(chan struct{}), make(chan []string)

@@ -28,7 +28,7 @@ func TestReasonsNotToStart(t *testing.T) {
 		says   []string
 	}{
 		{"a taken port", []string{"PROOF_ADDR=" + taken.Addr().String()}, 1, []string{taken.Addr().String(), "PROOF_ADDR"}},
-		{"a locked directory", []string{"PROOF_DATA_DIR=" + locked}, 1, []string{locked, "PROOF_DATA_DIR"}},
+		{"a locked directory", []string{"PROOF_DATA_DIR=" + locked, "PROOF_SHUTDOWN_GRACE=300ms"}, 1, []string{"waiting for", locked, "PROOF_DATA_DIR"}},
 		{"a file for a directory", []string{"PROOF_DATA_DIR=" + file}, 1, []string{file, "PROOF_DATA_DIR"}},
 		{"a directory that nobody may write", []string{"PROOF_DATA_DIR=/proc/nowhere"}, 1, []string{"/proc/nowhere", "PROOF_DATA_DIR"}},
 		{"several bad variables", []string{"PROOF_RETAIN=many", "PROOF_ADDRR=:1", "PROOF_API_KEYS=short", "PROOF_ALLOWED_ORIGINS=https://*evil.example"},

@@ -48,13 +48,17 @@ func newTransport(cfg Config, logger *slog.Logger) transport {
 	return transport{}
 }
 
-// serve answers on l until the server is shut down.
+// serve answers on l until the server is shut down; then it returns nil.
 func (t transport) serve(server *http.Server, l net.Listener) error {
-	if t.tls == nil {
-		return server.Serve(l)
+	serve := server.Serve
+	if t.tls != nil {
+		server.TLSConfig = t.tls
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
-	server.TLSConfig = t.tls
-	return server.ServeTLS(l, "", "")
+	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 // servePlain answers on port 80 of the host in addr, where certificates are obtained by ACME, until

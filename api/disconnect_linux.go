@@ -10,27 +10,27 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"proofstream/stream"
+	"proofstream/stream/registry"
 )
 
-// hangups notices, for all connections taken over, that the other side has closed: one epoll set
+// disconnects notices, for all connections taken over, that the other side has closed: one epoll set
 // for all instead of a reading goroutine for each.
-type hangups struct {
-	epoll *os.File // in Go's own poller, which parks run until a connection hangs up
-	fd    int
+type disconnects struct {
+	epoll *os.File // in Go's own poller, which parks run until a client disconnects
 
-	mu      sync.Mutex // guards streams and gen
+	mu      sync.Mutex // guards all below
+	fd      int        // of epoll; -1 once that is closed
 	streams []*taken   // by descriptor
 	gen     int32
 }
 
-// watched is a connection's place in the set.
+// watched is a connection's entry in the set.
 type watched struct {
 	fd  int32
 	gen int32 // tells it from others that had the same descriptor
 }
 
-func newHangups() (*hangups, error) {
+func newDisconnects() (*disconnects, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err == nil {
 		err = unix.SetNonblock(fd, true)
@@ -38,11 +38,19 @@ func newHangups() (*hangups, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open an epoll set: %w", err)
 	}
-	return &hangups{fd: fd, epoll: os.NewFile(uintptr(fd), "epoll")}, nil
+	return &disconnects{fd: fd, epoll: os.NewFile(uintptr(fd), "epoll")}, nil
+}
+
+// close closes the set. From then on nobody is watched.
+func (h *disconnects) close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fd = -1
+	return h.epoll.Close()
 }
 
 // watch begins to look after a connection whose subscription is set.
-func (h *hangups) watch(t *taken) {
+func (h *disconnects) watch(t *taken) {
 	tcp := tcpOf(t.conn)
 	if tcp == nil {
 		return
@@ -67,7 +75,7 @@ func (h *hangups) watch(t *taken) {
 }
 
 // forget must come before the connection is closed. The kernel takes a closed one out of the set.
-func (h *hangups) forget(t *taken) {
+func (h *disconnects) forget(t *taken) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if t.watched.gen != 0 && h.streams[t.watched.fd] == t {
@@ -75,13 +83,13 @@ func (h *hangups) forget(t *taken) {
 	}
 }
 
-// run ends each stream whose connection hangs up, until ctx ends.
-func (h *hangups) run(ctx context.Context) error {
+// run ends each stream whose client disconnects, until ctx ends.
+func (h *disconnects) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { h.epoll.SetReadDeadline(time.Now()) })
 	defer stop()
 	raw, err := h.epoll.SyscallConn()
 	if err != nil {
-		return fmt.Errorf("watch for hang-ups: %w", err)
+		return fmt.Errorf("watch for disconnects: %w", err)
 	}
 	events := make([]unix.EpollEvent, 256)
 	for ctx.Err() == nil {
@@ -92,16 +100,16 @@ func (h *hangups) run(ctx context.Context) error {
 			return n > 0 || waited != nil && waited != unix.EINTR
 		})
 		if err := errors.Join(err, waited); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("watch for hang-ups: %w", err)
+			return fmt.Errorf("watch for disconnects: %w", err)
 		}
 		for _, ev := range events[:max(n, 0)] {
-			h.hungUp(ev)
+			h.disconnected(ev)
 		}
 	}
 	return ctx.Err()
 }
 
-func (h *hangups) hungUp(ev unix.EpollEvent) {
+func (h *disconnects) disconnected(ev unix.EpollEvent) {
 	h.mu.Lock()
 	t := h.streams[ev.Fd]
 	if t == nil || t.watched.gen != ev.Pad {
@@ -109,11 +117,11 @@ func (h *hangups) hungUp(ev unix.EpollEvent) {
 		return
 	}
 	h.streams[ev.Fd] = nil
-	why := stream.Gone
+	reason := registry.Gone
 	// While the stream is in the list, nobody has closed the descriptor.
 	if code, err := unix.GetsockoptInt(int(ev.Fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
-		why = endingOf(unix.Errno(code))
+		reason = closeReasonOf(unix.Errno(code))
 	}
 	h.mu.Unlock()
-	t.hungUp(why)
+	t.disconnected(reason)
 }

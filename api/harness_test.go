@@ -13,11 +13,11 @@ import (
 	"testing/fstest"
 	"time"
 
-	"proofstream/stream"
-	"proofstream/stream/natslog"
+	"proofstream/stream/registry"
+	"proofstream/stream/sqlitelog"
 )
 
-// Keys of the sites that face serves.
+// Keys of the sites that a harness serves.
 const (
 	defaultKey = "canary-key-of-default"
 	secondKey  = "canary-key-for-rotation"
@@ -42,45 +42,46 @@ func (s *said) String() string {
 	return s.b.String()
 }
 
-// face is a Server on a real log and a real socket.
-type face struct {
+// harness is a Server on a real log and a real socket.
+type harness struct {
 	*Server
 	url string
 	log *said
 }
 
-// newFace starts a Server for the sites default (two keys) and shop. change, if given, may set
-// further options.
-func newFace(t *testing.T, change func(*Options)) *face {
+// newHarness starts a Server for the sites default (two keys) and shop. change, if given, may set
+// further options; the registry is made over the log that it leaves.
+func newHarness(t *testing.T, change func(*Options)) *harness {
 	t.Helper()
-	f := &face{log: &said{}}
+	f := &harness{log: &said{}}
 	logger := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	log, err := natslog.Open(t.Context(), natslog.Options{Dir: t.TempDir(), Fsync: time.Second, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
+	log := sqlitelog.New(sqlitelog.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err := log.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	registry := stream.NewRegistry(log, stream.Options{})
 	o := Options{
 		Sites: []Site{
 			{Name: "default", Keys: []string{defaultKey, secondKey}, Origins: origins(t, "https://pages.example.com")},
 			{Name: "shop", Keys: []string{shopKey}, Origins: origins(t, "https://shop.example.com")},
 		},
-		Log: log, Registry: registry, Poster: &stream.Poster{Log: log, Registry: registry},
-		Assets: fstest.MapFS{
-			"proof.js": {Data: []byte("let a = 1")}, "proof.css": {Data: []byte("a{}")},
-			"default.svg": {Data: []byte("<svg/>")}, "demo.html": {Data: []byte("<!doctype html>")},
-		},
-		Logger: logger,
+		Log: log, Damage: log.Damage, Assets: fewAssets, Logger: logger,
 	}
 	if change != nil {
 		change(&o)
 	}
+	o.Registry = registry.New(o.Log, registry.Options{})
+	var err error
 	if f.Server, err = New(o); err != nil {
 		t.Fatal(err)
 	}
-	f.serve(t, registry)
+	f.serve(t, log.Run, o.Registry.Run, f.Run)
 	return f
+}
+
+var fewAssets = fstest.MapFS{
+	"proof.js": {Data: []byte("let a = 1")}, "proof.css": {Data: []byte("a{}")},
+	"default.svg": {Data: []byte("<svg/>")}, "demo.html": {Data: []byte("<!doctype html>")},
 }
 
 func origins(t *testing.T, patterns ...string) Origins {
@@ -92,15 +93,14 @@ func origins(t *testing.T, patterns ...string) Origins {
 	return o
 }
 
-// serve answers on a free port until the test ends.
-func (f *face) serve(t *testing.T, registry *stream.Registry) {
+// serve answers on a free port, beside what else runs, until the test ends.
+func (f *harness) serve(t *testing.T, run ...func(context.Context) error) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	primed := make(chan struct{})
 	var running sync.WaitGroup
-	running.Go(func() { registry.Run(ctx, func() { close(primed) }) })
-	running.Go(func() { f.Run(ctx) })
-	<-primed
+	for _, run := range run {
+		running.Go(func() { run(ctx) })
+	}
 	sockets := ListenConfig()
 	l, err := sockets.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -110,10 +110,11 @@ func (f *face) serve(t *testing.T, registry *stream.Registry) {
 	server := f.HTTP()
 	running.Go(func() { server.Serve(l) })
 	t.Cleanup(func() {
-		registry.Drain(ctx, time.Millisecond)
+		f.o.Registry.Drain(ctx, time.Millisecond)
 		server.Close()
 		stop()
 		running.Wait()
+		f.Close()
 	})
 }
 
@@ -128,7 +129,7 @@ type answered struct {
 var plainly = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
 
 // ask makes a request; headers are "Name: value". A body is a form, unless they say otherwise.
-func (f *face) ask(t testing.TB, method, path, body string, headers ...string) answered {
+func (f *harness) ask(t testing.TB, method, path, body string, headers ...string) answered {
 	t.Helper()
 	r, err := http.NewRequest(method, f.url+path, strings.NewReader(body))
 	if err != nil {
@@ -154,7 +155,7 @@ func (f *face) ask(t testing.TB, method, path, body string, headers ...string) a
 }
 
 // open opens a stream and returns its head, and what closes it.
-func (f *face) open(t testing.TB, path string, headers ...string) (*http.Response, func()) {
+func (f *harness) open(t testing.TB, path string, headers ...string) (*http.Response, func()) {
 	t.Helper()
 	r, err := http.NewRequest("GET", f.url+path, nil)
 	if err != nil {
@@ -172,7 +173,7 @@ func (f *face) open(t testing.TB, path string, headers ...string) (*http.Respons
 }
 
 // metrics returns what an operator would read.
-func (f *face) scrape(t testing.TB) string {
+func (f *harness) scrape(t testing.TB) string {
 	t.Helper()
 	w := httptest.NewRecorder()
 	f.Ops().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
@@ -193,7 +194,7 @@ func eventually(t testing.TB, what string, fact func() bool) {
 }
 
 // eventuallyCounts waits until a line of the metrics reads as given.
-func (f *face) eventuallyCounts(t testing.TB, line string) {
+func (f *harness) eventuallyCounts(t testing.TB, line string) {
 	t.Helper()
 	eventually(t, line, func() bool { return strings.Contains(f.scrape(t), "\n"+line+"\n") })
 }

@@ -7,9 +7,9 @@ import (
 
 // A stream that is told busy, in its middle or at its beginning, stays open for a moment after it. A reader that was
 // itself late sees less of the moment, so each has some tries.
-func TestStreamLingersAfterBusy(t *testing.T) {
+func TestStreamIsHeldOpenAfterBusy(t *testing.T) {
 	const enough, tries = 100 * time.Millisecond, 5
-	onEach(t, func(t *testing.T, f *face, w way) {
+	onEach(t, func(t *testing.T, f *harness, w way) {
 		lasts := func(what string, busy func() (*opened, *reader)) {
 			t.Helper()
 			for range tries {

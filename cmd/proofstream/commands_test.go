@@ -1,0 +1,220 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What the program answers to arguments, with nothing else said on the other output and nothing left in its directory.
+func TestArgumentsThatRunNoService(t *testing.T) {
+	usage := func(text string) bool {
+		return strings.Contains(text, "proofstream backup FILE") && strings.Contains(text, "proofstream export [SITE]") &&
+			strings.Contains(text, "environment")
+	}
+	for _, test := range []struct {
+		args   string
+		status int
+		stdout func(string) bool // nil: empty
+		stderr func(string) bool
+	}{
+		{"help", 0, usage, nil},
+		{"-h", 0, usage, nil},
+		{"--help", 0, usage, nil},
+		{"version", 0, func(text string) bool {
+			return strings.Contains(text, runtime.Version()) && strings.Contains(text, "revision ")
+		}, nil},
+		{"--port=8080", 2, nil, usage},
+		{"serve", 2, nil, usage},
+		{"backup", 2, nil, usage},
+		{"backup a b", 2, nil, usage},
+		{"export a b", 2, nil, usage},
+		{"export", 1, nil, func(text string) bool { return strings.Contains(text, "no event log") }},
+		{"backup x", 1, nil, func(text string) bool { return strings.Contains(text, "no event log") }},
+	} {
+		dir := filepath.Join(t.TempDir(), "data")
+		p := &program{env: []string{beTheProgram + "=1", "PROOF_DATA_DIR=" + dir}}
+		stdout, stderr, status := p.command(t, strings.Fields(test.args)...)
+		fits := func(text string, want func(string) bool) bool {
+			return want == nil && text == "" || want != nil && want(text)
+		}
+		if status != test.status || !fits(stdout, test.stdout) || !fits(stderr, test.stderr) {
+			t.Errorf("%s: got status %d, want %d, stdout %q, stderr %q", test.args, status, test.status, stdout, stderr)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s has made a data directory", test.args)
+		}
+	}
+}
+
+// Beside a service under load, export writes what the stream sends, and backup a copy with everything that was acknowledged
+// before it began. The copy, put in the place of the log, gives every such event back, and a gap to newer cursors.
+func TestBackupAndExportBesideAService(t *testing.T) {
+	p := start(t, "PROOF_RETAIN=100000", "PROOF_SHUTDOWN_GRACE=2s", "PROOF_SITES_0_NAME=shop",
+		"PROOF_SITES_0_API_KEYS=key-of-the-other-shop", "PROOF_SITES_0_ALLOWED_ORIGINS=*")
+	s := p.follow(t, "")
+	kept := p.postMany(t, `"quoted" <Ada> `, 20)
+	erased := p.post(t, "user_name=erased")
+	if a := p.ask(t, "DELETE", "/signup/"+erased, "", "X-API-Key: "+p.key); a.status != 204 {
+		t.Fatalf("erase: %d %s", a.status, a.body)
+	}
+	l := startLoad(t, p.url, 1, 4, 0)
+	l.awaitMore(100)
+	before := l.ids()
+	copied := filepath.Join(t.TempDir(), "backup.db")
+	if stdout, stderr, status := p.command(t, "backup", copied); status != 0 || stdout != "" {
+		t.Fatalf("backup: status %d, %s%s", status, stdout, stderr)
+	}
+	stdout, stderr, status := p.command(t, "export")
+	if status != 0 || stderr != "" {
+		t.Fatalf("export: status %d, %s", status, stderr)
+	}
+	l.awaitMore(100)
+	l.end()
+	if stdout, stderr, status := p.command(t, "export", "shop"); status != 0 || stdout+stderr != "" {
+		t.Errorf("a site without signups: status %d, %s%s", status, stdout, stderr)
+	}
+	if stdout, stderr, status := p.command(t, "export", "nobody"); status != 2 || stdout != "" || !strings.Contains(stderr, `unknown site "nobody"`) {
+		t.Errorf("an unknown site: status %d, %s%s", status, stdout, stderr)
+	}
+	newest := p.post(t)
+	s.await(t, "the newest", func() bool { return s.lastID == newest })
+	checkExport(t, stdout, s.seen(), append(slices.Clone(kept), before...), erased)
+	checkNotOverwritten(t, p, copied)
+
+	endInOrder(t, p)
+	db := filepath.Join(p.dir, "proofstream.db")
+	os.Remove(db + "-wal")
+	os.Remove(db + "-shm")
+	restore(t, copied, db)
+	p = p.restart()
+	stdout, stderr, _ = p.command(t, "export")
+	checkExport(t, stdout, s.seen(), append(slices.Clone(kept), before...), erased)
+	if strings.Contains(stdout, newest) {
+		t.Errorf("the backup has %s, which was posted after it", newest)
+	}
+	if ready := p.listen(t, "?last_event_id="+newest).ready(t); !strings.Contains(ready.data, `"replay":"gap","reason":"epoch"`) {
+		t.Errorf("a cursor beyond the backup: %s", ready.data)
+	}
+	after := p.post(t)
+	back := p.listen(t, "?last_event_id="+kept[19])
+	got := ids(back.awaitEvents(t, "signup", strings.Count(stdout, "\n")-19))
+	if !strings.Contains(back.ready(t).data, `"complete"`) || got[len(got)-1] != after {
+		t.Errorf("a cursor that the backup has: %s, then up to %s, want %s", back.ready(t).data, got[len(got)-1], after)
+	}
+}
+
+// checkExport holds the lines of an export against the events of a stream.
+func checkExport(t *testing.T, lines string, streamed []event, atLeast []string, erased string) {
+	t.Helper()
+	want := map[string]string{}
+	for _, e := range ofKind(streamed, "signup") {
+		want[e.id] = fmt.Sprintf("{\"id\":%q,%s\n", e.id, e.data[1:])
+	}
+	have, newest := map[string]bool{}, 0
+	for line := range strings.Lines(lines) {
+		id := jsonField(line, "id")
+		if line != want[id] || !json.Valid([]byte(line)) || sequence(id) <= newest || id == erased {
+			t.Errorf("got %q, want %q, after sequence %d", line, want[id], newest)
+		}
+		have[id], newest = true, sequence(id)
+	}
+	for _, id := range atLeast {
+		if !have[id] {
+			t.Errorf("%s is missing among %d", id, len(have))
+		}
+	}
+}
+
+func checkNotOverwritten(t *testing.T, p *program, path string) {
+	t.Helper()
+	was, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, status := p.command(t, "backup", path)
+	if now, _ := os.ReadFile(path); status != 1 || !strings.Contains(stderr, path) || !slices.Equal(now, was) {
+		t.Errorf("an existing file: status %d, %s, and %d bytes where there were %d", status, stderr, len(now), len(was))
+	}
+}
+
+// restore copies a backup to where the log looks for its file.
+func restore(t *testing.T, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An operator looks into the database with SQLite's own program while backends post and erase: no post fails, and no erasure.
+func TestOutsideReaderHindersNobody(t *testing.T) {
+	need(t, "sqlite3")
+	p := start(t, "PROOF_RETAIN=100000")
+	l := startLoad(t, p.url, 0, 4, 0)
+	for range scaled(30, 500) {
+		out, err := exec.Command("sqlite3", filepath.Join(p.dir, "proofstream.db"), "select count(*), max(length(data)) from events").CombinedOutput()
+		if err != nil {
+			t.Fatalf("sqlite3: %v, %s", err, out)
+		}
+		erased := p.post(t, "user_name=erased")
+		if a := p.ask(t, "DELETE", "/signup/"+erased, "", "X-API-Key: "+p.key); a.status != 204 {
+			t.Errorf("erase: %d %s", a.status, a.body)
+		}
+	}
+	l.end()
+	if l.tries > 0 || len(l.acked) == 0 {
+		t.Errorf("%d posts were stored, %d had to be tried again", len(l.acked), l.tries)
+	}
+}
+
+// As in a rolling update on one volume: a second process on the directory waits, says for what, and takes over when the
+// first has ended. A stream that comes back gets everything, once.
+func TestSecondProcessTakesOver(t *testing.T) {
+	p := start(t, "PROOF_SHUTDOWN_GRACE=20s")
+	s := p.follow(t, "")
+	want := p.postMany(t, "first", 5)
+	second := launch(t, "PROOF_SHUTDOWN_GRACE=20s", "PROOF_DATA_DIR="+p.dir, "PROOF_ADDR="+strings.TrimPrefix(p.url, "http://"))
+	if line := second.awaitLog("waiting for"); !strings.Contains(line, p.dir) {
+		t.Errorf("it does not say for what it waits: %s", line)
+	}
+	want = append(want, p.postMany(t, "meanwhile", 5)...)
+	p.term()
+	if status := p.wait(); status != 0 {
+		t.Errorf("the first ended with status %d", status)
+	}
+	second.awaitLog("serving url=")
+	second.url = p.url
+	want = append(want, second.postMany(t, "second", 5)...)
+	if got := ids(s.awaitEvents(t, "signup", len(want))); !slices.Equal(got, want) || !strings.Contains(ofKind(s.seen(), "ready")[1].data, "complete") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A process that waits for the directory ends when it is told to, with status 0, and leaves the other alone.
+func TestWaitingForTheDirectoryCanBeEnded(t *testing.T) {
+	p := start(t)
+	second := launch(t, "PROOF_DATA_DIR="+p.dir, "PROOF_SHUTDOWN_GRACE=1h")
+	second.awaitLog("waiting for")
+	second.term()
+	if status := second.wait(); status != 0 {
+		t.Errorf("got status %d:\n%s", status, second.stderr)
+	}
+	p.post(t)
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const root = "../.."
+
+// textOf returns a file of the repository.
+func textOf(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// filesOf returns the paths of all files of the repository whose names end so, except those of Git.
+func filesOf(t *testing.T, suffix string) (paths []string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && entry.Name() == ".git" {
+			return fs.SkipDir
+		}
+		if err == nil && strings.HasSuffix(path, suffix) {
+			path, err = filepath.Rel(root, path)
+			paths = append(paths, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+// Each promise has its number once, and names tests that exist: a table that names others promises what nobody checks.
+func TestPromisesNameTestsThatExist(t *testing.T) {
+	exists := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	for _, path := range filesOf(t, "_test.go") {
+		for _, m := range declared.FindAllStringSubmatch(textOf(t, path), -1) {
+			exists[m[1]] = true
+		}
+	}
+	row := regexp.MustCompile(`(?m)^\| (\d+) \|.*\|([^|]*)\|$`)
+	numbers := map[string]bool{}
+	for _, promise := range row.FindAllStringSubmatch(textOf(t, ".github/PROMISES.md"), -1) {
+		if numbers[promise[1]] {
+			t.Errorf("promise %s is there twice", promise[1])
+		}
+		numbers[promise[1]] = true
+		if !strings.Contains(promise[2], "`") {
+			t.Errorf("promise %s names no test", promise[1])
+		}
+	}
+	if len(numbers) < 50 {
+		t.Errorf("found %d promises: the table is not read as it is written", len(numbers))
+	}
+	for _, path := range filesOf(t, ".md") {
+		for _, name := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`").FindAllStringSubmatch(textOf(t, path), -1) {
+			if !exists[name[1]] {
+				t.Errorf("%s names %s, and there is no such test", path, name[1])
+			}
+		}
+	}
+}
+
+// Every link to a file of the repository, and to a heading in it, leads there.
+func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]*)\)`)
+	for _, path := range filesOf(t, ".md") {
+		for _, m := range link.FindAllStringSubmatch(textOf(t, path), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			file, heading, _ := strings.Cut(m[1], "#")
+			target := path
+			if file != "" {
+				target = filepath.Join(filepath.Dir(path), file)
+			}
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+				t.Errorf("%s links to %s, which does not exist", path, m[1])
+			} else if heading != "" && !slices.Contains(headingsOf(textOf(t, target)), heading) {
+				t.Errorf("%s links to %s, and there is no such heading", path, m[1])
+			}
+		}
+	}
+}
+
+// headingsOf returns the headings of a document as code hosts name them in links.
+func headingsOf(text string) (names []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		name := regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
+}
+
+// Every path in a document that begins with one of our directories exists.
+func TestPathsInDocumentsExist(t *testing.T) {
+	path := regexp.MustCompile("(?m)(?:^|[\\s`(\"])(?:\\./)?((?:\\.adr|\\.ci|\\.github|api|assets|cmd|stream)/[\\w./-]*\\w)")
+	for _, document := range filesOf(t, ".md") {
+		for _, m := range path.FindAllStringSubmatch(textOf(t, document), -1) {
+			beside := filepath.Join(root, filepath.Dir(document), m[1])
+			if _, err := os.Stat(filepath.Join(root, m[1])); err == nil {
+				continue
+			} else if _, err := os.Stat(beside); err != nil {
+				t.Errorf("%s names %s, which does not exist", document, m[1])
+			}
+		}
+	}
+}
+
+// The README gives a reason for each module that go.mod requires directly, and for no other.
+func TestReadmeGivesAReasonForEachModule(t *testing.T) {
+	_, table, ok := strings.Cut(textOf(t, "README.md"), "| module | why |")
+	if !ok {
+		t.Fatal("there is no table of modules")
+	}
+	var explained, required []string
+	for _, m := range regexp.MustCompile("`([a-z0-9.]+\\.[a-z]+/[^`\\s]+)`").FindAllStringSubmatch(table, -1) {
+		explained = append(explained, m[1])
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(textOf(t, "go.mod"), -1) {
+		required = append(required, m[1])
+	}
+	slices.Sort(explained)
+	slices.Sort(required)
+	if !slices.Equal(explained, required) {
+		t.Errorf("explained\n%q, required\n%q", explained, required)
+	}
+}
+
+// codeBlocks returns the fenced blocks of a language in a section of a document; of the whole document without a heading.
+func codeBlocks(text, heading, language string) (blocks []string) {
+	if heading != "" {
+		_, text, _ = strings.Cut(text, "\n## "+heading+"\n")
+		text, _, _ = strings.Cut(text, "\n## ")
+	}
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
+		blocks = append(blocks, m[1])
+	}
+	return blocks
+}
+
+// The first command of the README, run as it stands, starts the service and prints the line that the README shows; and all
+// that the README shows of requests to it gets the answers that it shows.
+func TestReadmeCommandsDoWhatTheyShow(t *testing.T) {
+	need(t, "curl")
+	readme := textOf(t, "README.md")
+	blocks := codeBlocks(readme, "Try it", "sh")
+	if len(blocks) != 1 {
+		t.Fatalf("got %d blocks of commands to begin with, want 1", len(blocks))
+	}
+	said := runBlock(t, blocks[0])
+	line, ok := said.await("curl -d", time.Minute) // with time to compile
+	if !ok {
+		t.Fatalf("no curl line in\n%s", said)
+	}
+	url := regexp.MustCompile(`http://\S+:\d+`).FindString(line)
+	key := regexp.MustCompile(`api_key=(\S+)`).FindStringSubmatch(line)[1]
+	transcripts := codeBlocks(readme, "", "console")
+	if shown := "$ " + strings.NewReplacer(key, "$KEY", url, "http://localhost:6009").Replace(line) + "\n"; len(transcripts) < 2 ||
+		!strings.HasPrefix(transcripts[0], shown) {
+		t.Fatalf("the program prints %s, and the README shows %q", shown, transcripts)
+	}
+	for _, transcript := range transcripts {
+		for step := range strings.SplitSeq(strings.TrimPrefix(transcript, "$ "), "\n$ ") {
+			checkTranscript(t, step, url, key)
+		}
+	}
+}
+
+// runBlock runs commands in the root of the repository, in a shell, until the end of the test.
+func runBlock(t *testing.T, commands string) *journal {
+	t.Helper()
+	said := newJournal()
+	cmd := exec.Command("sh", "-c", commands)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "PROOF_ADDR=127.0.0.1:0", "PROOF_METRICS_ADDR=off", "PROOF_DATA_DIR="+t.TempDir())
+	cmd.Stderr = said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run does not pass signals on: all of them are ended together
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	})
+	return said
+}
+
+// checkTranscript runs a command, and compares its output with what is shown after it: ids, times and delays may differ.
+func checkTranscript(t *testing.T, transcript, url, key string) {
+	t.Helper()
+	command, shown, _ := strings.Cut(transcript, "\n")
+	run := strings.ReplaceAll(command, "http://localhost:6009", url)
+	run = strings.Replace(run, "curl ", "curl -sS --max-time 1 ", 1) // a stream does not end by itself
+	cmd := exec.Command("sh", "-c", run)
+	cmd.Env = append(os.Environ(), "KEY="+key)
+	out, err := cmd.CombinedOutput()
+	got := regexp.MustCompile(`(?m)^curl: \(28\).*\n`).ReplaceAllString(string(out), "")
+	if got, want := strings.TrimSpace(anyTime(got)), strings.TrimSpace(anyTime(shown)); got != want {
+		t.Errorf("%s\ngot\n%s\n(%v), and the README shows\n%s", command, got, err, want)
+	}
+}
+
+// anyTime replaces what differs from one run to the next.
+func anyTime(text string) string {
+	for i, pattern := range []string{`\b[a-z0-9]{6}-(\d+)\b`, `\d{4}-\d\d-\d\dT[\d:.]+Z`, `retry: \d+`} {
+		text = regexp.MustCompile(pattern).ReplaceAllString(text, fmt.Sprint("<", i, " $1>"))
+	}
+	return text
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"slices"
+
+	"proofstream/stream"
+	"proofstream/stream/natslog"
+	"proofstream/stream/sqlitelog"
+)
+
+// export writes the kept signups of a site to stdout, oldest first, as NDJSON: the data of each as it is
+// streamed, its id the first member.
+func export(ctx context.Context, c invocation) error {
+	cfg, err := readConfig(c.environ)
+	if err != nil {
+		return err
+	}
+	site := defaultSite
+	if len(c.args) > 0 {
+		site = c.args[0]
+	}
+	if cfg.NATSURL != "" {
+		return exportCluster(ctx, cfg, site, c)
+	}
+	return exportEmbedded(ctx, cfg, site, c.stdout)
+}
+
+// openEmbedded opens the embedded log for reading, or says what to do when there is none.
+func openEmbedded(cfg Config) (*sqlitelog.Reader, error) {
+	reader, err := sqlitelog.OpenReader(cfg.DataDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no event log in %s: set PROOF_DATA_DIR to the directory of the service", cfg.DataDir)
+	}
+	return reader, err
+}
+
+// exportEmbedded reads the embedded log, which another process may be running.
+func exportEmbedded(ctx context.Context, cfg Config, site string, w io.Writer) error {
+	reader, err := openEmbedded(cfg)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	sites, err := reader.Sites(ctx)
+	switch {
+	case err != nil:
+		return err
+	case slices.Contains(sites, site):
+	case cfg.hasSite(site):
+		return nil // nothing was posted for it yet
+	default:
+		return unknownSite(site)
+	}
+	return writeSignups(w, func(yield func(stream.Event, error) bool) {
+		for record, err := range reader.Events(ctx, site) {
+			if !yield(record.Event, err) {
+				return
+			}
+		}
+	})
+}
+
+// exportCluster reads the cluster's log, once the cluster is there.
+func exportCluster(ctx context.Context, cfg Config, site string, c invocation) error {
+	log := natslog.New(clusterOptions(cfg, newLogger(cfg, c.stderr)))
+	if err := log.Open(ctx); err != nil {
+		return err
+	}
+	defer log.Close()
+	exists, err := log.Exists(ctx, site) // to read a log that does not exist would create it
+	switch {
+	case err != nil:
+		return err
+	case !exists && !cfg.hasSite(site):
+		return unknownSite(site)
+	case !exists:
+		return nil
+	}
+	return writeSignups(c.stdout, keptEvents(ctx, log, site))
+}
+
+func unknownSite(site string) error {
+	return fmt.Errorf("%w %q: neither PROOF_SITES_…_NAME nor the event log has it", errUnknownSite, site)
+}
+
+func (c Config) hasSite(name string) bool {
+	return slices.ContainsFunc(c.Sites, func(s Site) bool { return s.Name == name })
+}
+
+// exportPage is how many events are read from the log at once.
+const exportPage = 500
+
+// keptEvents yields the kept events of a site up to the newest of the moment, oldest first.
+func keptEvents(ctx context.Context, log stream.Log, site string) iter.Seq2[stream.Event, error] {
+	return func(yield func(stream.Event, error) bool) {
+		b, err := log.Bounds(ctx, site)
+		for after := uint64(0); err == nil && after < b.High; {
+			var page []stream.Event
+			page, _, err = log.Read(ctx, site, after, exportPage)
+			for _, ev := range page {
+				if after = ev.ID.Seq; after > b.High || !yield(ev, nil) {
+					return
+				}
+			}
+			if len(page) < exportPage {
+				break
+			}
+		}
+		if err != nil {
+			yield(stream.Event{}, err)
+		}
+	}
+}
+
+func writeSignups(w io.Writer, events iter.Seq2[stream.Event, error]) error {
+	out := bufio.NewWriter(w)
+	for ev, err := range events {
+		if err != nil {
+			return err
+		}
+		if ev.Kind != stream.Announce {
+			continue
+		}
+		f := stream.NewFrame(ev)
+		if _, err := fmt.Fprintf(out, "{\"id\":%q,%s\n", f.ID(), f.Data()[1:]); err != nil { // data is an object
+			return err
+		}
+	}
+	return out.Flush()
+}

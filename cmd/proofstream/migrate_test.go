@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A service that outgrows its machine: the log of each site goes with it to the cluster, with ids, times, cursors and
+// keys, also those of an erased event. The embedded log stays as it is, and a second start copies nothing twice.
+func TestClusterTakesAnEmbeddedLogOver(t *testing.T) {
+	t.Parallel()
+	shop := []string{"PROOF_SITES_0_NAME=shop", "PROOF_SITES_0_API_KEYS=key-of-the-other-shop", "PROOF_SITES_0_ALLOWED_ORIGINS=*"}
+	one := start(t, append(shop, "PROOF_RETAIN=25")...)
+	stream := one.follow(t, "")
+	old := one.postMany(t, "old", 30) // of which retention removes some
+	keyed, err := one.tryPost("a key", "user_name=keyed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	erased, err := one.tryPost("a key of an erased event", "user_name=erased")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.ask(t, "DELETE", "/signup/"+erased, "", "X-API-Key: "+one.key)
+	other, _, err := postTo(one.url, "key-of-the-other-shop", "", "user_name=shopper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.await(t, "everything", func() bool { return len(ofKind(stream.events, "retract")) == 1 })
+	exported, _, _ := one.command(t, "export")
+	endInOrder(t, one)
+
+	c := startNATS(t, 1)
+	two := c.node(append(shop, "PROOF_RETAIN=1000", "PROOF_DATA_DIR="+one.dir)...)
+	two.awaitLog("site=shop")
+	three := c.node(append(shop, "PROOF_RETAIN=1000")...)
+	for _, p := range []*program{two, three} {
+		if got, stderr, _ := p.command(t, "export"); got != exported || got == "" {
+			t.Errorf("export: got\n%s%s, before it was\n%s", got, stderr, exported)
+		}
+		if got, _, _ := p.command(t, "export", "shop"); jsonField(got, "id") != other {
+			t.Errorf("export of the other site: got %s, want %s", got, other)
+		}
+		for key, id := range map[string]string{"a key": keyed, "a key of an erased event": erased} {
+			if again, duplicate, err := postTo(p.url, p.key, key, "user_name=again"); again != id || !duplicate || err != nil {
+				t.Errorf("a retry with %s was answered %s, duplicate %v, %v; want %s", key, again, duplicate, err, id)
+			}
+		}
+		checkResumes(t, p, stream.seen(), old, erased)
+	}
+	if id := three.post(t); sequence(id) != sequence(erased)+2 {
+		t.Errorf("a new event is %s, not just after %s and its retraction", id, erased)
+	}
+	endInOrder(t, two)
+	two = two.restart()
+	if n := c.stored(); n != len(old)-5+2 { // 25 with keyed and retraction, without what was erased; and the new one
+		t.Logf("%d events in the stream", n)
+	}
+	if again, stderr, status := one.command(t, "export"); again != exported {
+		t.Errorf("the embedded log has changed: status %d, %s\n%s", status, stderr, again)
+	}
+}
+
+// lines returns all of each event that a page gets.
+func lines(events []event) (lines []string) {
+	for _, e := range events {
+		lines = append(lines, e.kind+" "+e.id+" "+e.data)
+	}
+	return lines
+}
+
+// checkResumes checks that each cursor of an embedded log goes on in the cluster as it would have there: the stream from
+// then on, with everything in its old bytes.
+func checkResumes(t *testing.T, p *program, streamed []event, old []string, erased string) {
+	t.Helper()
+	streamed = slices.DeleteFunc(slices.Clone(streamed), func(e event) bool {
+		return e.kind != "signup" && e.kind != "retract" || e.id == erased
+	})
+	oldest := len(streamed) - 24 // events kept: 25, less the erased one
+	for i, from := range old {
+		want, replay := streamed[max(i+1, oldest):], `"complete"`
+		if i+1 < oldest {
+			replay = `"expired"`
+		}
+		s := p.listen(t, "?last_event_id="+from)
+		s.await(t, fmt.Sprint(len(want), " events"), func() bool { return len(s.events) > len(want) })
+		if !strings.Contains(s.ready(t).data, replay) {
+			t.Errorf("from %s: %s, want %s", from, s.ready(t).data, replay)
+		}
+		if difference := differ(lines(s.seen()[1:]), lines(want)); difference != "" {
+			t.Errorf("from %s: %s", from, difference)
+		}
+		s.close()
+	}
+}
