@@ -217,6 +217,34 @@ func checkTranscript(t *testing.T, transcript, url, key string) {
 	}
 }
 
+// The commands that the embedded log's README shows work beside a running service.
+func TestCommandsForTheEmbeddedLogWork(t *testing.T) {
+	need(t, "sqlite3")
+	dir := t.TempDir()
+	p := start(t, "PROOF_DATA_DIR="+filepath.Join(dir, "data"))
+	p.post(t, "user_name=Ada Lovelace")
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(self, filepath.Join(dir, "proofstream"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said string
+	for _, block := range codeBlocks(textOf(t, "stream/sqlitelog/README.md"), "", "sh") {
+		cmd := exec.Command("sh", "-ec", strings.ReplaceAll(block, "/backup/", dir+"/"))
+		cmd.Dir, cmd.Env = dir, append(p.env, "PATH="+dir+":"+os.Getenv("PATH"))
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", block, err, out)
+		}
+		said += string(out)
+	}
+	if copies, _ := filepath.Glob(filepath.Join(dir, "proofstream-*.db")); len(copies) != 1 || !strings.Contains(said, "default|1|") || !strings.Contains(said, "Ada Lovelace") {
+		t.Errorf("got backups %q, and the database says %s", copies, said)
+	}
+}
+
 // anyTime replaces what differs from one run to the next.
 func anyTime(text string) string {
 	for i, pattern := range []string{`\b[a-z0-9]{6}-(\d+)\b`, `\d{4}-\d\d-\d\dT[\d:.]+Z`, `retry: \d+`} {

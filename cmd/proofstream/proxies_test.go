@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// The recipes in .github/proxies stand in the README word for word, and are run here.
+// The recipes in .github/proxies stand in this room's README word for word, and are run here.
 func recipe(t *testing.T, name string, changes ...string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../.github/proxies/" + name)
@@ -31,12 +31,9 @@ func recipe(t *testing.T, name string, changes ...string) string {
 }
 
 func TestReadmeHasTheProxyRecipes(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
-	}
-	if !strings.Contains(string(readme), "```nginx") {
-		t.Skip("the README gives no recipes yet")
 	}
 	for _, name := range []string{"nginx.conf", "Caddyfile"} {
 		if !strings.Contains(string(readme), recipe(t, name)) {

@@ -42,6 +42,7 @@ func persist(ctx context.Context, try func(context.Context) error) error {
 // JetStream's error codes on which this package decides.
 const (
 	errFull      jetstream.ErrorCode = 10023 // the store has no room left
+	errNoStore   jetstream.ErrorCode = 10049 // the files of a stream cannot be created, as while those of a deleted one are removed
 	errNameTaken jetstream.ErrorCode = 10058 // another node creates the stream
 	errLastID    jetstream.ErrorCode = 10070 // the newest message has another id
 	errRollup    jetstream.ErrorCode = 10111 // the Nats-Rollup header is refused
@@ -57,7 +58,7 @@ var errAgain = errors.New("the log is not up to date yet")
 func passing(err error) bool {
 	switch code(err) {
 	case 0:
-	case errInFlight, errSubjectIn, errNameTaken:
+	case errInFlight, errSubjectIn, errNameTaken, errNoStore:
 		return true
 	case errFull:
 		return false
