@@ -34,7 +34,7 @@ func decodeText(t *testing.T, media, body string) (post, bool) {
 }
 
 // agree sends what was read from one body in every media type, and requires that each is read, and
-// judged, like the first.
+// checked, like the first.
 func agree(t *testing.T, first post) {
 	t.Helper()
 	all := maps.Clone(first.fields)
@@ -157,7 +157,7 @@ func modelJSON(body string) (fields map[string]string, ok bool) {
 	return fields, true
 }
 
-// FuzzDecodeForm compares the decoder with net/url, which refuses what it does, but for repeated
+// FuzzDecodeForm compares the decoder with net/url, which refuses what it does, except repeated
 // fields and invalid UTF-8.
 func FuzzDecodeForm(f *testing.F) {
 	f.Add("")

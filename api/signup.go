@@ -46,11 +46,7 @@ func (s *Server) postSignup(c echo.Context, v *outcome) error {
 	if err := s.begun(); err != nil {
 		return err
 	}
-	ctx, cancel := s.storing(r)
-	defer cancel()
-	begun := time.Now()
-	id, duplicate, err := s.o.Registry.Publish(ctx, holder.site, posted.Data(), key)
-	s.metrics.append.Observe(time.Since(begun).Seconds())
+	id, duplicate, err := s.publish(r, holder.site, posted, key)
 	if err != nil {
 		return err
 	}
@@ -63,6 +59,16 @@ func (s *Server) postSignup(c echo.Context, v *outcome) error {
 		return c.String(http.StatusOK, "thanks")
 	}
 	return writeJSON(c, stored{id.String(), duplicate})
+}
+
+// publish stores a signup, and measures how long that takes.
+func (s *Server) publish(r *http.Request, site string, posted signup.Signup, key string) (id stream.ID, duplicate bool, err error) {
+	ctx, cancel := s.storing(r)
+	defer cancel()
+	begun := time.Now()
+	id, duplicate, err = s.o.Registry.Publish(ctx, site, posted.Data(), key)
+	s.metrics.append.Observe(time.Since(begun).Seconds())
+	return id, duplicate, err
 }
 
 // deleteSignup erases a signup and withdraws it from every open page.
