@@ -95,7 +95,7 @@ func TestBackupAndExportBesideAService(t *testing.T) {
 	os.Remove(db + "-shm")
 	restore(t, copied, db)
 	p = p.restart()
-	stdout, stderr, _ = p.command(t, "export")
+	stdout, _, _ = p.command(t, "export")
 	checkExport(t, stdout, s.seen(), append(slices.Clone(kept), before...), erased)
 	if strings.Contains(stdout, newest) {
 		t.Errorf("the backup has %s, which was posted after it", newest)

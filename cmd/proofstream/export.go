@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"slices"
 
 	"proofstream/stream"
@@ -69,7 +70,10 @@ func exportEmbedded(ctx context.Context, cfg Config, site string, w io.Writer) e
 
 // exportCluster reads the cluster's log, once the cluster is there.
 func exportCluster(ctx context.Context, cfg Config, site string, c invocation) error {
-	log := natslog.New(clusterOptions(cfg, newLogger(cfg, c.stderr)))
+	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn)
+	o := clusterOptions(cfg, newLogger(cfg, c.stderr))
+	o.Sites, o.Update = nil, false // a reader changes nothing
+	log := natslog.New(o)
 	if err := log.Open(ctx); err != nil {
 		return err
 	}

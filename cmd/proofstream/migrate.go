@@ -25,7 +25,7 @@ func migrate(ctx context.Context, cfg Config, logger *slog.Logger, to *natslog.L
 	defer reader.Close()
 	release, err := sqlitelog.Hold(ctx, embeddedOptions(cfg, logger))
 	if err != nil {
-		return fmt.Errorf("%w; it is to be copied to the cluster: PROOF_DATA_DIR names it", err)
+		return fmt.Errorf("%w (PROOF_DATA_DIR chooses the directory, whose log is to be copied to the cluster)", err)
 	}
 	defer release()
 	if err := to.Migrate(ctx, embeddedSource{reader}); err != nil {

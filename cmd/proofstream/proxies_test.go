@@ -81,7 +81,7 @@ func TestCaddyRecipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "Caddyfile")
-	text := "{\n\tadmin off\n\tauto_https disable_redirects\n\tpersist_config off\n}\n" +
+	text := "{\n\tadmin off\n\tauto_https disable_redirects\n}\n" +
 		recipe(t, "Caddyfile", "127.0.0.1:6009", strings.TrimPrefix(p.url, "http://"),
 			"proof.example.com {", fmt.Sprintf("proof.example.com:%s {\n\tbind %s\n\ttls %s %s", port, host, cert, key))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {

@@ -137,7 +137,7 @@ func (s *service) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.server.Close()) }()
 	if s.cluster == nil {
 		if err := s.log.Open(ctx); err != nil {
-			return ended(fmt.Errorf("%w (PROOF_DATA_DIR is %s)", err, s.cfg.DataDir))
+			return ended(fmt.Errorf("%w (PROOF_DATA_DIR chooses the directory)", err))
 		}
 	}
 	defer func() {

@@ -142,6 +142,52 @@ func endedContext(t *testing.T, f Fixture) {
 	mustAppend(t, f.Log, "a", entry("Ada"))
 }
 
+// impatientCallers would catch an event that is stored twice or in part when callers leave while it is being stored, and an
+// acknowledgement without an event.
+func impatientCallers(t *testing.T, f Fixture) {
+	const callers, each = 4, 40
+	var mu sync.Mutex
+	acknowledged := map[string]stream.ID{}
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			for i := range each {
+				ctx, cancel := context.WithTimeout(within(t), time.Duration(i%8)*300*time.Microsecond)
+				key := fmt.Sprintf("%d/%d", c, i)
+				id, _, err := f.Log.Append(ctx, "a", stream.Entry{Data: []byte(key), Key: key})
+				cancel()
+				if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, stream.ErrUnavailable) {
+					t.Errorf("append whose caller leaves: %v", err)
+				}
+				if i%2 == 0 { // a retry settles the outcome
+					id, _, err = f.Log.Append(within(t), "a", stream.Entry{Data: []byte(key), Key: key})
+				}
+				if err == nil {
+					mu.Lock()
+					acknowledged[key] = id
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	kept := map[string]stream.ID{}
+	for _, e := range all(t, f.Log, "a") {
+		if other, twice := kept[string(e.Data)]; twice {
+			t.Errorf("%q is stored as %v and as %v", e.Data, other, e.ID)
+		}
+		kept[string(e.Data)] = e.ID
+	}
+	for key, id := range acknowledged {
+		if kept[key] != id {
+			t.Errorf("%q was acknowledged as %v, is stored as %v", key, id, kept[key])
+		}
+	}
+	if len(acknowledged) < callers*each/2 {
+		t.Errorf("only %d acknowledgements", len(acknowledged))
+	}
+}
+
 // freshBounds would catch bounds from a cache that is refreshed by a timer or by another connection.
 func freshBounds(t *testing.T, f Fixture) {
 	for i := range uint64(20) {

@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) Fixture) {
 		{"what is not a site name is refused", Options{}, oddSites},
 		{"each site counts its sequences from 1", Options{}, sequencesBySite},
 		{"an ended context stops an append", Options{}, endedContext},
+		{"a caller that leaves leaves one event or none", Options{}, impatientCallers},
 		{"bounds reflect what has returned", Options{}, freshBounds},
 		{"bounds report the limits in force", Options{Limits: stream.Limits{Events: 77, Age: 5 * time.Hour}}, limits},
 		{"a key is remembered per site", Options{}, keys},
@@ -152,14 +153,6 @@ func sequences(events []stream.Event) []uint64 {
 	seqs := make([]uint64, 0, len(events))
 	for _, e := range events {
 		seqs = append(seqs, e.ID.Seq)
-	}
-	return seqs
-}
-
-func sequencesOf(ids []stream.ID) []uint64 {
-	seqs := make([]uint64, 0, len(ids))
-	for _, id := range ids {
-		seqs = append(seqs, id.Seq)
 	}
 	return seqs
 }

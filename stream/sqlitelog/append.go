@@ -14,7 +14,7 @@ const maxKey = 160
 
 // Append stores an entry and returns when it is on disk. One that ends with the context's error may have
 // been stored.
-func (l *Log) Append(ctx context.Context, name string, e stream.Entry) (id stream.ID, duplicate bool, err error) {
+func (l *Log) Append(ctx context.Context, name string, e stream.Entry) (stream.ID, bool, error) {
 	if err := checkEntry(name, e); err != nil {
 		return stream.ID{}, false, fmt.Errorf("append to site %s: %w", name, err)
 	}
@@ -25,15 +25,18 @@ func (l *Log) Append(ctx context.Context, name string, e stream.Entry) (id strea
 	if e.Key != "" {
 		hash = HashKey(e.Key)
 	}
-	err = l.submit(ctx, func(t *tx) (err error) {
-		id, duplicate, err = t.append(name, e, hash)
+	var stored struct {
+		id        stream.ID
+		duplicate bool
+	}
+	err := l.submit(ctx, func(t *tx) (err error) {
+		stored.id, stored.duplicate, err = t.append(name, e, hash)
 		return err
 	})
-	if err != nil {
-		// The function may still run: its results are not to be touched.
+	if err != nil { // the writer may still be at it: what is stored must not be touched
 		return stream.ID{}, false, fmt.Errorf("append to site %s: %w", name, err)
 	}
-	return id, duplicate, nil
+	return stored.id, stored.duplicate, nil
 }
 
 func checkEntry(name string, e stream.Entry) error {

@@ -91,6 +91,15 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// syncFile puts the content of a file on disk.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
 // explain says what to do about a path that cannot be used.
 func explain(err error, path string) error {
 	info, statErr := os.Stat(path)

@@ -41,7 +41,7 @@ func (t *tx) erase(name string, seq uint64) error {
 	if s, err = t.site(name); err != nil {
 		return err
 	}
-	t.unclean = true // also if the transaction should fail: then a checkpoint too many
+	t.erased, t.unclean = true, true // unclean also if the transaction fails: then a checkpoint too many
 	if err := t.remove(s, row); err != nil {
 		return err
 	}

@@ -84,9 +84,11 @@ func (l *Log) release() error {
 	}
 	if l.writer != nil {
 		errs = append(errs, l.writer.conn.close())
+		l.writer = nil
 	}
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())
+		l.lock = nil
 	}
 	return errors.Join(errs...)
 }

@@ -26,6 +26,9 @@ func (l *Log) Open(ctx context.Context) error {
 		err = l.syncDir()
 	}
 	if err != nil {
+		l.mu.Lock()
+		l.sites = nil
+		l.mu.Unlock()
 		return fmt.Errorf("open event log in %s: %w", l.opts.Dir, errors.Join(err, l.release()))
 	}
 	return nil
@@ -43,7 +46,7 @@ func (l *Log) openDatabase(ctx context.Context) error {
 	var c *checked
 	var wrong []string
 	if found == newFile {
-		err = createDatabase(l.path, rand.Text())
+		err = l.create()
 	} else {
 		c, wrong, err = l.check(ctx, found)
 	}
@@ -84,11 +87,12 @@ const (
 // inspect says what the database file is, without changing anything. What is not ours is an error.
 func inspect(path string, last *commits) (fileState, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	empty := newFile
+	if wal, err := os.Stat(path + walSuffix); last != nil && last.tx > 0 || err == nil && wal.Size() > 0 {
+		empty = missingFile
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		if last != nil && last.tx > 0 {
-			return missingFile, nil
-		}
-		return newFile, nil
+		return empty, nil
 	}
 	if err != nil {
 		return 0, explain(err, path)
@@ -96,10 +100,8 @@ func inspect(path string, last *commits) (fileState, error) {
 	defer f.Close()
 	var head [100]byte
 	switch n, err := io.ReadFull(f, head[:]); {
-	case n == 0 && err == io.EOF && (last == nil || last.tx == 0):
-		return newFile, nil
 	case n == 0 && err == io.EOF:
-		return missingFile, nil
+		return empty, nil
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return 0, err
 	}
@@ -114,6 +116,26 @@ func inspect(path string, last *commits) (fileState, error) {
 		return 0, fmt.Errorf("%s was written by a newer version of proofstream (schema %d, this one knows %d); run that version", path, version, schemaVersion)
 	}
 	return existingFile, nil
+}
+
+// create makes the database of a new log. It gets its name when it is complete, so that a crash leaves nothing that
+// looks damaged.
+func (l *Log) create() error {
+	fresh := l.path + newSuffix
+	err := removeDatabase(fresh)
+	if err == nil {
+		err = createDatabase(fresh, rand.Text())
+	}
+	if err == nil {
+		err = syncFile(fresh)
+	}
+	if err == nil {
+		err = os.Rename(fresh, l.path)
+	}
+	if err != nil {
+		return explain(err, l.path)
+	}
+	return l.syncDir()
 }
 
 // createDatabase makes a new database.
@@ -137,9 +159,9 @@ func createDatabase(path, instance string) error {
 // createSchema fills an empty database.
 func createSchema(c *conn, m metaRow) error {
 	statements := append([]string{
-		fmt.Sprintf("PRAGMA application_id = %d", applicationID), // first: after a crash here the file is still ours
-		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
 		"PRAGMA journal_mode = WAL",
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
+		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
 		"BEGIN IMMEDIATE",
 	}, schema...)
 	for _, sql := range statements {

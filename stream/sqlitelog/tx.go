@@ -14,6 +14,7 @@ type tx struct {
 	now     int64            // time of what is stored, Unix milliseconds
 	sites   map[string]*site // changed or created
 	probe   bool             // write something in any case
+	erased  bool             // an event was
 }
 
 // run does the requests, applies the retention and commits.
@@ -50,7 +51,12 @@ func (t *tx) do(batch []*request) error {
 		}
 	}
 	if t.probe {
-		return t.conn.exec("UPDATE meta SET open = open")
+		if err := t.conn.exec("UPDATE meta SET open = open"); err != nil {
+			return err
+		}
+	}
+	if t.erased {
+		return t.scrub()
 	}
 	return nil
 }
