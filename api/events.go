@@ -102,11 +102,11 @@ func (s *Server) stream(c echo.Context, sub *registry.Subscription, ready []byte
 
 // write is the life of a stream, from its first frame on. It returns why the stream ended.
 func (s *Server) write(w writer, sub *registry.Subscription, ready []byte) registry.CloseReason {
-	err := s.send(w, one(ready))
+	batch, err := one(ready), error(nil)
 	for err == nil {
-		var batch registry.Batch
-		if batch, err = sub.Next(); err == nil {
-			err = s.send(w, batch)
+		if err = w.send(batch.Bytes); err == nil {
+			s.o.Registry.Sent(batch)
+			batch, err = sub.Next()
 		}
 	}
 	return s.finish(w, sub, err)

@@ -74,8 +74,10 @@ func (t *taken) responseHead(h http.Header) []byte {
 }
 
 // live is the goroutine of a stream. It, and what it calls until the kernel has the bytes, keeps
-// its variables few: the stack of an idle subscriber then stays at the 2 KB that it began with.
+// its variables few: the stack of an idle subscriber then stays at the 2 KB that it began with. The first
+// deadline adds a timer to the runtime's, which takes more stack than to change it later: it is set up here.
 func (t *taken) live(s *Server, ready []byte) {
+	t.renew()
 	t.ended(s.write(t, t.sub, ready))
 	s.disconnects.forget(t)
 	t.conn.Close()
@@ -86,16 +88,18 @@ func (t *taken) live(s *Server, ready []byte) {
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 func (t *taken) send(frames []byte) error {
+	t.renew()
 	b := chunks.Get().(*[]byte)
-	*b = t.appendFrames(append((*b)[:0], t.head...), frames)
-	t.head = nil
+	*b = t.appendFrames((*b)[:0], frames)
 	err := t.writeAll(*b)
 	chunks.Put(b)
 	return err
 }
 
-// appendFrames writes frames to b as they go over the wire.
+// appendFrames writes frames to b as they go over the wire, the first time behind the head.
 func (t *taken) appendFrames(b, frames []byte) []byte {
+	b = append(b, t.head...)
+	t.head = nil
 	if !t.chunked {
 		return append(b, frames...)
 	}
@@ -109,7 +113,6 @@ func (t *taken) appendFrames(b, frames []byte) []byte {
 const look = (slowMost - slowLeast) / 2
 
 func (t *taken) writeAll(b []byte) error {
-	t.renew()
 	n, err := t.conn.Write(b)
 	if err == nil {
 		return nil
