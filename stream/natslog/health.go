@@ -164,11 +164,12 @@ func (l *Log) Healthy() error {
 }
 
 // Run observes the cluster's health until ctx ends or the log is closed, with one question a second, and logs when
-// the log stores no longer or again.
+// the log stores no longer or again. The error is a *LostError when a site's stream was deleted, which Follow
+// notices only for sites that are followed.
 func (l *Log) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	healthy, name := true, ""
+	healthy, name, gone := true, "", time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -181,7 +182,11 @@ func (l *Log) Run(ctx context.Context) error {
 		if healthy = l.report(healthy); healthy { // else stay with the stream that has no quorum
 			name = l.nextSite(name)
 		}
-		l.probe(ctx, name)
+		if err := l.probe(ctx, name); code(err) != jetstream.JSErrCodeStreamNotFound {
+			gone = time.Time{}
+		} else if lasts(&gone, goneFor) {
+			return &LostError{Site: name, Read: l.reached(name), Gone: true}
+		}
 		healthy = l.report(healthy)
 	}
 }
@@ -199,7 +204,7 @@ func (l *Log) report(before bool) (healthy bool) {
 }
 
 // probe asks about the stream of a site, or about the account when there is none.
-func (l *Log) probe(ctx context.Context, name string) {
+func (l *Log) probe(ctx context.Context, name string) error {
 	asking, cancel := context.WithTimeout(ctx, tryPatience)
 	defer cancel()
 	var info *jetstream.StreamInfo
@@ -212,6 +217,17 @@ func (l *Log) probe(ctx context.Context, name string) {
 	if ctx.Err() == nil {
 		l.health.asked(info, err)
 	}
+	return err
+}
+
+// reached returns the newest sequence of a site that this process knows of.
+func (l *Log) reached(name string) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.sites[name]; s != nil {
+		return s.reachedHigh()
+	}
+	return 0
 }
 
 // nextSite returns the followed site after the given one, in turn; when none is followed, one whose stream is known.

@@ -141,6 +141,12 @@ func (s *site) reached(seq uint64) stream.ID {
 	return s.epochs.ID(seq)
 }
 
+func (s *site) reachedHigh() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.high
+}
+
 // stale says whether info is from a leader that has not applied all that this process knows of.
 func (s *site) stale(info *jetstream.StreamInfo) bool {
 	s.mu.Lock()
