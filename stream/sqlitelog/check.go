@@ -113,17 +113,18 @@ func (k *checker) sitesAndNames() error {
 		return err
 	}
 	n := 0
-	err = k.conn.query("SELECT id, name, sum FROM site_names", func(r []driver.Value) error {
+	err = k.conn.query("SELECT id, name, epochs, sum FROM site_copies", func(r []driver.Value) error {
 		var id, sum int64
-		var name string
+		var name, epochs string
 		n++
-		if err := scan(r, &id, &name, &sum); err != nil || sum != siteNameSum(id, name) || k.byID[id] == nil || k.byID[id].name != name {
-			k.fault("the name of site %d (%q) is not as it was stored", id, name)
+		if err := scan(r, &id, &name, &epochs, &sum); err != nil || sum != copySum(id, name, epochs) ||
+			k.byID[id] == nil || k.byID[id].name != name || k.byID[id].epochs != epochs {
+			k.fault("the copy of site %d (%q) is not as it was stored", id, name)
 		}
 		return nil
 	})
 	if n != len(k.byID) {
-		k.fault("%d sites have %d names", len(k.byID), n)
+		k.fault("%d sites have %d copies", len(k.byID), n)
 	}
 	return err
 }

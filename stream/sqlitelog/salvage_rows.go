@@ -15,16 +15,16 @@ type salvage struct {
 	last     commits               // as far as they are known
 	progress func(done, total int) // called after each page
 
-	conn  *conn // to the new database
-	sites map[int64]*siteRow
-	names map[int64]string
+	conn   *conn // to the new database
+	sites  map[int64]*siteRow
+	copies map[int64]*siteRow // with what a row of site_copies has
 
 	// Numbers of events: those copied, those that do not fit their sum, and those of sites whose names are lost.
 	kept, unfit, nameless int64
 }
 
 func newSalvage(last *commits, progress func(done, total int)) *salvage {
-	s := &salvage{progress: progress, sites: map[int64]*siteRow{}, names: map[int64]string{}}
+	s := &salvage{progress: progress, sites: map[int64]*siteRow{}, copies: map[int64]*siteRow{}}
 	s.last.instance = rand.Text()
 	if last != nil {
 		s.last = *last
@@ -143,15 +143,15 @@ func (r row) ours() bool {
 // takeRow copies a row if it is one of a table's, which its number of columns and its sum say.
 func (s *salvage) takeRow(id int64, columns []driver.Value) error {
 	var site siteRow
-	var name string
+	var name, epochs string
 	var hash, data []byte
 	var kind, at, sum int64
 	switch len(columns) {
-	case 3:
-		if scan(columns, &id, &name, &sum) == nil && sum == siteNameSum(id, name) {
-			s.names[id] = name
-		}
 	case 4:
+		if scan(columns, &id, &name, &epochs, &sum) == nil && sum == copySum(id, name, epochs) {
+			s.copies[id] = &siteRow{id: id, name: name, epochs: epochs}
+			return nil
+		}
 		if scan(columns, &id, &hash, &at, &sum) == nil && sum == keySum(id, hash, at) {
 			return s.conn.exec("INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?)", id, hash, at, sum)
 		}
@@ -171,9 +171,9 @@ func (s *salvage) takeRow(id int64, columns []driver.Value) error {
 
 // finish writes the sites and removes the rows that are of none.
 func (s *salvage) finish() error {
-	for id, name := range s.names {
+	for id, site := range s.copies {
 		if s.sites[id] == nil { // what else the row had is lost, and follows from the events
-			s.sites[id] = &siteRow{id: id, name: name}
+			s.sites[id] = site
 		}
 	}
 	tx := max(s.newest(), s.last.tx) + 1
@@ -204,7 +204,7 @@ func (s *salvage) insert(site *siteRow) error {
 	return errors.Join(
 		s.conn.exec("INSERT INTO sites VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", site.id, site.name, int64(site.low), int64(site.high),
 			site.events, site.signups, site.epochs, site.tx, site.sum()),
-		s.conn.exec("INSERT INTO site_names VALUES (?, ?, ?)", site.id, site.name, siteNameSum(site.id, site.name)))
+		s.conn.exec("INSERT INTO site_copies VALUES (?, ?, ?, ?)", site.id, site.name, site.epochs, copySum(site.id, site.name, site.epochs)))
 }
 
 // restore sets what the row of a site says from what it said, if it was intact, and from what was kept.

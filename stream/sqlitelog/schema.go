@@ -22,7 +22,7 @@ const (
 var schema = []string{
 	`CREATE TABLE meta (id INTEGER PRIMARY KEY, instance TEXT NOT NULL, open INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT`,
 	`CREATE TABLE sites (id INTEGER PRIMARY KEY, name TEXT NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, events INTEGER NOT NULL, signups INTEGER NOT NULL, epochs TEXT NOT NULL, tx INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT`,
-	`CREATE TABLE site_names (id INTEGER PRIMARY KEY, name TEXT NOT NULL, sum INTEGER NOT NULL) STRICT`,
+	`CREATE TABLE site_copies (id INTEGER PRIMARY KEY, name TEXT NOT NULL, epochs TEXT NOT NULL, sum INTEGER NOT NULL) STRICT`,
 	`CREATE TABLE events (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL, sum INTEGER NOT NULL) STRICT`,
 	`CREATE TABLE keys (id INTEGER PRIMARY KEY, hash BLOB NOT NULL, at INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT`,
 	`CREATE INDEX keys_hash ON keys (hash)`,
@@ -78,7 +78,11 @@ func (r *siteRow) sum() int64 {
 		int(r.events).int(r.signups).text(r.epochs).int(r.tx).value()
 }
 
-func siteNameSum(id int64, name string) int64 { return newSum("site_names").int(id).text(name).value() }
+// copySum is that of a row of site_copies, which holds on another page what the events cannot tell when the
+// row of their site is damaged.
+func copySum(id int64, name, epochs string) int64 {
+	return newSum("site_copies").int(id).text(name).text(epochs).value()
+}
 
 func eventSum(id, kind, at int64, data []byte) int64 {
 	return newSum("events").int(id).int(kind).int(at).bytes(data).value()

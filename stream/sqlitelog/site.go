@@ -14,11 +14,12 @@ const never = math.MaxInt64
 // site is the state of one site's log after a commit. A transaction changes a copy.
 type site struct {
 	siteRow
-	history stream.Epochs // as epochs has it
-	oldest  int64         // time of the oldest kept event
-	sweep   int64         // when a key of an event that is gone may be forgotten; never if there is none
-	erased  []keyOf       // keys of erased events
-	moved   chan struct{} // closed when a newer state replaces this one
+	history    stream.Epochs // as epochs has it
+	newHistory bool          // since it was stored
+	oldest     int64         // time of the oldest kept event
+	sweep      int64         // when a key of an event that is gone may be forgotten; never if there is none
+	erased     []keyOf       // keys of erased events
+	moved      chan struct{} // closed when a newer state replaces this one
 }
 
 // keyOf is a key whose event was erased.
@@ -39,7 +40,7 @@ func (s *site) due(limits stream.Limits) int64 {
 // setHistory changes the epoch history.
 func (s *site) setHistory(h stream.Epochs) error {
 	text, err := json.Marshal(h)
-	s.history, s.epochs = h, string(text)
+	s.history, s.epochs, s.newHistory = h, string(text), true
 	return err
 }
 
