@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,6 +78,20 @@ func (d *fixture) announce(t testing.TB, site string, n int) (ids []stream.ID) {
 		ids = append(ids, id)
 	}
 	return ids
+}
+
+// burst posts n signups from 16 publishers at once and returns their ids in order.
+func (d *fixture) burst(t testing.TB, site string, n int) []stream.ID {
+	t.Helper()
+	var posting sync.WaitGroup
+	posted := make([][]stream.ID, 16)
+	for i := range posted {
+		posting.Go(func() { posted[i] = d.announce(t, site, n/16+min(1, max(0, n%16-i))) })
+	}
+	posting.Wait()
+	all := slices.Concat(posted...)
+	slices.SortFunc(all, func(a, b stream.ID) int { return cmp.Compare(a.Seq, b.Seq) })
+	return all
 }
 
 // recent returns the ids of the newest n signups, oldest first, and the cursor after them.
@@ -369,7 +384,7 @@ func TestBurstBeyondRetentionEndsNobody(t *testing.T) {
 			results[i] = receive(t, s, events)
 		})
 	}
-	want := texts(d.announce(t, "default", events))
+	want := texts(d.burst(t, "default", events))
 	close(start)
 	reading.Wait()
 	for i := range results {

@@ -91,7 +91,7 @@ func TestJumpOverErasedEventsEndsNobody(t *testing.T) {
 func TestGapIsServedWhilePostsGoOn(t *testing.T) {
 	const retain = 300
 	d := newFixture(t, retain, registry.Options{Window: 64})
-	d.announce(t, "default", retain+50)
+	d.burst(t, "default", retain+50)
 	stop := make(chan struct{})
 	var posting sync.WaitGroup
 	posting.Go(func() {
@@ -238,7 +238,7 @@ func TestMemoryIsLetGoAfterABurst(t *testing.T) {
 	d := newFixture(t, 1000, registry.Options{Window: 64, Buffer: 4})
 	s, _ := d.join(t, registry.Request{Site: "default"})
 	defer s.Close(registry.Gone)
-	d.handedOut(t, d.announce(t, "default", 1000)[999])
+	d.handedOut(t, d.burst(t, "default", 1000)[999])
 	receive(t, s, 1000)
 	waiting := time.AfterFunc(time.Second, func() { s.End(registry.Gone) })
 	s.Next() // being admitted again is part of waiting for more
@@ -260,7 +260,7 @@ func TestWhatWaitsForStuckReadersIsBounded(t *testing.T) {
 			s, _ := d.join(t, registry.Request{Site: "default"})
 			readers = append(readers, s)
 		}
-		d.handedOut(t, d.announce(t, "default", 100)[99])
+		d.handedOut(t, d.burst(t, "default", 100)[99])
 		if _, n := d.InMemory("default"); n > bound+stream.MaxFrame {
 			t.Fatalf("%d bytes wait for %d readers, want at most %d", n, len(readers), bound)
 		}
