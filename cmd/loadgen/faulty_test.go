@@ -11,14 +11,13 @@ import (
 	"testing"
 )
 
-// faulty is a correct little server as long as nothing is asked of it; deliver may be replaced to
-// make it do wrong to one subscriber.
+// faulty is a minimal server that is correct except for what deliver changes.
 type faulty struct {
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards all fields below
 	frames  []string
 	streams map[int]chan string
 	joined  int
-	// deliver returns what stream n (from 0) is sent for the event of that number (from 1).
+	// deliver returns the bytes to send to a stream (from 0) for an event (from 1); "end" closes the stream.
 	deliver func(stream, event int, frame string) string
 }
 

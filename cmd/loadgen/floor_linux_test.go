@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// startFloor serves the floor for the length of a test.
+// startFloor serves a floor until the test ends and returns its URL.
 func startFloor(t *testing.T) string {
-	f, bound, err := newFloor("127.0.0.1:0")
+	s, err := newFloor("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- f.serve(ctx) }()
+	go func() { done <- s.serve(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		f.close()
+		s.close()
 	})
-	return "http://" + bound.String()
+	return "http://" + s.listener.Addr().String()
 }
 
-// TestEveryPhaseAgainstTheFloor would catch an audit that finds fault with a faultless server, a
-// phase that ends early, and events counted other than once per subscriber.
-func TestEveryPhaseAgainstTheFloor(t *testing.T) {
+// TestEveryPhaseAgainstFloor would catch an audit that reports violations of a correct server, a
+// phase that ends early, and a delivery that is not counted exactly once.
+func TestEveryPhaseAgainstFloor(t *testing.T) {
 	status, r := measure(t, startFloor(t), "-subscribers", "300", "-events", "10", "-burst", "20", "-posts", "50",
 		"-posts-for", "200ms", "-churn", "6000", "-churn-for", "500ms", "-pid", pid())
-	if status != 0 || r.Total.flaws() != 0 || r.Problem != "" {
+	if status != 0 || r.Total.violations() != 0 || r.Problem != "" {
 		t.Errorf("status %d, audit %+v, problem %q; want none", status, r.Total, r.Problem)
 	}
 	want := []struct {
@@ -48,23 +48,23 @@ func TestEveryPhaseAgainstTheFloor(t *testing.T) {
 			t.Errorf("phase %d: got %s, %d delivered, %d posts; want %+v", i, p.Name, p.Audit.Delivered, p.Posts, w)
 		}
 		if p.Server == nil || p.Server.ResidentBytes == 0 || p.Generator == nil {
-			t.Errorf("%s: no usage of %v or %v", p.Name, p.Server, p.Generator)
+			t.Errorf("%s: got usage %v of the server and %v of the generator; want both", p.Name, p.Server, p.Generator)
 		}
 	}
 	if churned := r.Phases[5].Reconnects; churned < 30 {
 		t.Errorf("churn: %d reconnects in half a second, want some 300 × 6000 %% / 120", churned)
 	}
-	if alone := r.Phases[7]; alone.Subscribers != 1 || alone.Posts == 0 || alone.Audit.Delivered != int64(alone.Posts) {
-		t.Errorf("posts with a witness: %d posts, audit %+v", alone.Posts, alone.Audit)
+	if p := r.Phases[7]; p.Subscribers != 1 || p.Posts == 0 || p.Audit.Delivered != int64(p.Posts) {
+		t.Errorf("posts with one subscriber: got %d posts, audit %+v; want each delivered once", p.Posts, p.Audit)
 	}
 }
 
-// TestInterruptReportsWhatWasDone would catch a run that cannot be stopped, or leaves nothing behind.
-func TestInterruptReportsWhatWasDone(t *testing.T) {
+// TestInterruptedRunWritesReport would catch a run that an interrupt does not stop, or that loses its report.
+func TestInterruptedRunWritesReport(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer stop()
 	var stdout strings.Builder
-	status := run(ctx, []string{"-url", startFloor(t), "-key", "k", "-subscribers", "50", "-settle", "1ms", "-events", "100", "-quiet",
+	status := run(ctx, []string{"-url", startFloor(t), "-key", "k", "-subscribers", "50", "-idle-for", "1ms", "-events", "100", "-quiet",
 		"-phases", "connect,paced,burst", "-json", "-"}, os.Getenv, &stdout, io.Discard)
 	var r Report
 	if err := json.Unmarshal([]byte(stdout.String()), &r); err != nil || status != 1 || len(r.Phases) != 2 {
@@ -72,10 +72,10 @@ func TestInterruptReportsWhatWasDone(t *testing.T) {
 	}
 }
 
-// TestReportNames would catch a renamed member: reports are kept, compared and plotted later.
+// TestReportNames would catch a renamed JSON member, with which later versions could not compare reports.
 func TestReportNames(t *testing.T) {
 	var stdout strings.Builder
-	run(t.Context(), []string{"-url", startFloor(t), "-key", "k", "-subscribers", "5", "-settle", "50ms", "-events", "2", "-quiet",
+	run(t.Context(), []string{"-url", startFloor(t), "-key", "k", "-subscribers", "5", "-idle-for", "50ms", "-events", "2", "-quiet",
 		"-phases", "connect,paced", "-pid", pid(), "-json", "-"}, os.Getenv, &stdout, io.Discard)
 	var r struct {
 		Tool   string

@@ -1,4 +1,4 @@
-// Command loadgen measures an installation from outside and audits what every subscriber got.
+// Command loadgen measures an installation over HTTP and audits what every subscriber received.
 package main
 
 import (
@@ -16,12 +16,12 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	context.AfterFunc(ctx, stop) // a second signal terminates the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
-// run is the program. It returns the exit status: 0 when nothing was lost, repeated or dropped, 1
-// when something was or the run failed, 2 for a command line that makes no sense.
+// run is the program. It returns the exit status: 0 for a run without violations, 1 if the audit
+// found violations or the run failed, 2 for an invalid command line.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	o, err := parseOptions(args, getenv, stderr)
 	switch {
@@ -34,8 +34,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	switch {
 	case o.floor != "":
 		err = serveFloor(ctx, o.floor, stderr)
-	case o.plot != "":
-		err = plotFiles(o.plot, o.reports)
 	case o.compare:
 		err = compareFiles(stdout, o.reports)
 	default:
@@ -48,29 +46,30 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return 0
 }
 
-var errFlaws = errors.New("the audit found flaws, see the report")
+var errViolations = errors.New("the audit found violations, see the report")
 
-// generate runs the phases and writes the report, of as much as was done.
+// generate runs the phases and writes the report. After an error or an interrupt the report has
+// the phases that ran.
 func generate(ctx context.Context, o *options, stdout, stderr io.Writer) error {
-	// On one core the runtime would have the goroutine that polls and those that post take turns
-	// by its own slow preemption; with two the kernel shares the core among them.
+	// With a single P the polling goroutine and the publishers would alternate at the runtime's
+	// preemption interval of 10 ms; with two threads the kernel shares the core between them.
 	if runtime.GOMAXPROCS(0) < 2 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	}
-	t, err := findTarget(o.url)
+	t, err := resolveTarget(o.url)
 	if err != nil {
 		return err
 	}
-	r, err := newRunner(ctx, t, o, newProgress(stderr, o.quiet))
+	r, err := newRunner(t, o, newProgress(stderr, o.quiet))
 	if err != nil {
 		return err
 	}
-	report, err := r.run()
+	report, err := r.run(ctx)
 	if writeErr := report.write(o.json, stdout); writeErr != nil {
 		return writeErr
 	}
-	if err == nil && report.Total.flaws() > 0 {
-		err = errFlaws
+	if err == nil && report.Total.violations() > 0 {
+		err = errViolations
 	}
 	return err
 }

@@ -11,22 +11,22 @@ import (
 
 func pid() string { return strconv.Itoa(os.Getpid()) }
 
-// TestBadCommandLinesSayWhatToDo holds each message to naming the way out.
+// TestBadCommandLinesSayWhatToDo would catch a message that does not say what to do.
 func TestBadCommandLinesSayWhatToDo(t *testing.T) {
 	cases := []struct {
 		args, want string
 		status     int
 	}{
 		{"", "pass -key, or set LOADGEN_KEY", 2},
-		{"-key k -phases paced,sleep", `no phase is called "sleep"; there are burst, churn, connect`, 2},
+		{"-key k -phases paced,sleep", `there is no phase "sleep"; choose from burst, churn, connect`, 2},
 		{"-key k -phases ,", "-phases is empty; choose from", 2},
 		{"-key k -subscribers 0", "-subscribers must be more than 0", 2},
 		{"-key k -publishers 101", "at most 100", 2},
 		{"-key k -pid x", "pass those of the server", 2},
 		{"-key k -pid 999999999", "it must run on this Linux machine", 2},
-		{"-key k report.json", "reports are read with -compare or -plot", 2},
-		{"-compare", "name the reports", 2},
-		{"-compare options_test.go", "is no report of loadgen; write one with -json", 1},
+		{"-key k report.json", "-compare reads reports", 2},
+		{"-compare", "write them with -json", 2},
+		{"-compare options_test.go", "is not a report of loadgen; write one with -json", 1},
 		{"-key k -url localhost:6009", "write it like http://localhost:6009", 1},
 		{"-key k -url http://127.0.0.1:1", "start the service, or pass its address with -url", 1},
 		{"-floor nowhere", "write it like 127.0.0.1:7000", 1},

@@ -1,78 +1,53 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
-	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
-// drive lets the swarm work until the condition holds; it is false when the time ran out or the
-// run was interrupted.
-func (r *runner) drive(limit time.Duration, until func() bool) (bool, error) {
-	for end := clock() + int64(limit); !until(); {
-		if clock() > end || r.ctx.Err() != nil {
-			return false, nil
-		}
-		if err := r.swarm.poll(5 * time.Millisecond); err != nil {
-			return false, fmt.Errorf("wait for subscribers' sockets: %w", err)
-		}
-		r.progress.tick(r)
-	}
-	return true, nil
+const (
+	phaseConnect = "connect"
+	phasePosts   = "posts"
+)
+
+// phases has the phases by their name in -phases.
+var phases = map[string]func(*runner, context.Context, *Phase) error{
+	phaseConnect: (*runner).connect,
+	"paced":      (*runner).paced,
+	"burst":      (*runner).burst,
+	phasePosts:   (*runner).posts,
+	"resume":     (*runner).resume,
+	"churn":      (*runner).churn,
+	"drop":       (*runner).drop,
 }
 
-// publish drives the swarm while posts are made, then until everybody has all of them.
-func (r *runner) publish(p *Phase, posts func() error, meanwhile func()) error {
-	for _, l := range r.lanes {
-		l.poster.close() // the server may be about to end a connection that has idled
-		if err := l.poster.connect(); err != nil {
-			return err
-		}
-	}
-	done := make(chan error, 1)
-	go func() { done <- posts() }()
-	var postErr error
-	for finished := false; !finished; {
-		select {
-		case postErr = <-done:
-			finished = true
-		default:
-			if err := r.swarm.poll(5 * time.Millisecond); err != nil {
-				return fmt.Errorf("wait for subscribers' sockets: %w", err)
-			}
-			meanwhile()
-			r.progress.tick(r)
-		}
-	}
-	if postErr != nil {
-		return postErr
-	}
-	_, err := r.drive(r.o.wait, func() bool { return r.swarm.caughtUp(p.Subscribers) })
-	return err
-}
+func phaseNames() []string { return slices.Sorted(maps.Keys(phases)) }
 
-func nothing() {}
-
-func (r *runner) connect(p *Phase) error {
-	r.swarm.leave(r.connected)
-	r.connected = len(r.swarm.subs)
+func (r *runner) connect(ctx context.Context, p *Phase) error {
+	r.pool.leave(r.connected)
+	r.connected = len(r.pool.subs)
 	p.Subscribers = r.connected
 	start := clock()
-	r.swarm.join(r.connected)
-	_, err := r.drive(r.o.wait, func() bool { return r.swarm.live == r.connected })
-	p.Seconds = seconds(start, r.swarm.lastReady)
+	r.pool.join(r.connected)
+	err := r.pollUntil(ctx, r.o.wait, func() bool { return r.pool.ready() == r.connected })
+	p.Seconds = seconds(start, r.pool.lastReady)
 	before := r.meter.server.memory
 	r.meter.stop(p)
 	if err != nil {
 		return err
 	}
-	return r.settle(p, before)
+	return r.measureIdle(ctx, p, before)
 }
 
-// settle waits, then reads the memory that idle subscribers take.
-func (r *runner) settle(p *Phase, before int64) error {
-	if _, err := r.drive(r.o.settle, func() bool { return false }); err != nil || p.Server == nil {
+// measureIdle waits for -idle-for, then reads the memory that idle subscribers take. before is the
+// server's memory without them, in bytes.
+func (r *runner) measureIdle(ctx context.Context, p *Phase, before int64) error {
+	if err := r.pollUntil(ctx, r.o.idleFor, func() bool { return false }); err != nil || p.Server == nil {
 		return err
 	}
 	now, err := readUsage(r.o.pids)
@@ -83,93 +58,91 @@ func (r *runner) settle(p *Phase, before int64) error {
 	return err
 }
 
-func (r *runner) paced(p *Phase) error {
+func (r *runner) paced(ctx context.Context, p *Phase) error {
 	start := clock()
-	err := r.publish(p, func() error { return r.pacedPosts(r.o.events, r.o.rate) }, nothing)
-	p.Seconds = seconds(start, r.swarm.lastEvent)
+	err := r.publish(ctx, p.Subscribers, func() error { return r.pacedPosts(ctx, r.o.events, r.o.rate) }, nil)
+	p.Seconds = seconds(start, r.pool.lastEvent)
 	return err
 }
 
-func (r *runner) burst(p *Phase) error {
+func (r *runner) burst(ctx context.Context, p *Phase) error {
 	start := clock()
-	err := r.publish(p, func() error { return r.burstPosts(r.o.burst) }, nothing)
-	p.Seconds = seconds(start, r.swarm.lastEvent)
+	err := r.publish(ctx, p.Subscribers, func() error { return r.burstPosts(ctx, r.o.burst) }, nil)
+	p.Seconds = seconds(start, r.pool.lastEvent)
 	return err
 }
 
-func (r *runner) posts(p *Phase) error {
+func (r *runner) posts(ctx context.Context, p *Phase) error {
 	count, length := r.o.posts, r.o.wait
 	if r.connected == 0 {
 		count, length = 0, r.o.postsFor
-		if err := r.witness(p); err != nil {
+		if err := r.connectObserver(ctx, p); err != nil {
 			return err
 		}
 		defer func() {
-			r.swarm.closeBooks(1)
-			r.swarm.leave(1)
+			r.pool.finishAudit(1)
+			r.pool.leave(1)
 		}()
 	}
 	start := clock()
 	posted := r.posted()
 	var end int64
-	err := r.publish(p, func() error {
+	err := r.publish(ctx, p.Subscribers, func() error {
 		defer func() { end = clock() }()
-		return r.racingPosts(count, length)
-	}, nothing)
+		return r.concurrentPosts(ctx, count, length)
+	}, nil)
 	p.PostsRate = float64(r.posted()-posted) / seconds(start, end)
-	p.Seconds = seconds(start, max(r.swarm.lastEvent, end))
+	p.Seconds = seconds(start, max(r.pool.lastEvent, end))
 	return err
 }
 
-// witness connects one subscriber, so that posts are audited also when nobody is connected.
-func (r *runner) witness(p *Phase) error {
+// connectObserver connects one subscriber, to audit posts while no other is connected.
+func (r *runner) connectObserver(ctx context.Context, p *Phase) error {
 	p.Subscribers = 1
-	r.swarm.join(1)
-	_, err := r.drive(r.o.wait, func() bool { return r.swarm.live == 1 })
+	r.pool.join(1)
+	err := r.pollUntil(ctx, r.o.wait, func() bool { return r.pool.ready() == 1 })
 	r.meter = startMeter(r.o.pids)
 	return err
 }
 
-func (r *runner) resume(p *Phase) error {
-	r.swarm.leave(r.connected)
-	if err := r.freed(p); err != nil {
+func (r *runner) resume(ctx context.Context, p *Phase) error {
+	r.pool.leave(r.connected)
+	if err := r.awaitDisconnects(ctx, p); err != nil {
 		return err
 	}
-	missed := *p
-	missed.Subscribers = 0
-	if err := r.publish(&missed, func() error { return r.burstPosts(r.o.behind) }, nothing); err != nil {
+	if err := r.publish(ctx, 0, func() error { return r.burstPosts(ctx, r.o.missed) }, nil); err != nil {
 		return err
 	}
 	r.meter = startMeter(r.o.pids)
 	start := clock()
-	r.swarm.rejoin(r.connected)
-	_, err := r.drive(r.o.wait, func() bool { return r.swarm.live == r.connected && r.swarm.caughtUp(r.connected) })
-	p.Seconds = seconds(start, max(r.swarm.lastReady, r.swarm.lastEvent))
+	r.pool.rejoin(r.connected)
+	err := r.pollUntil(ctx, r.o.wait, func() bool { return r.pool.ready() == r.connected && r.pool.caughtUp(r.connected) })
+	p.Seconds = seconds(start, max(r.pool.lastReady, r.pool.lastEvent))
 	p.Reconnects = r.connected
-	r.swarm.latency.Reset() // it holds the time that everybody was away
+	r.pool.latency.Reset() // it includes the time that subscribers were disconnected
 	return err
 }
 
-func (r *runner) churn(p *Phase) error {
+func (r *runner) churn(ctx context.Context, p *Phase) error {
 	start := clock()
 	reconnect := func() {
 		due := int(float64(r.connected) * r.o.churn / 100 * seconds(start, clock()) / 60)
 		for ; p.Reconnects < due; p.Reconnects++ {
-			i := p.Reconnects * 7919 % r.connected // spread out, and each once before any twice
-			r.swarm.close(i)
-			r.swarm.queue = append(r.swarm.queue, i)
+			// Step by a prime: neighbours are spread, and each reconnects once before any does twice
+			// (unless connected is a multiple of the prime).
+			r.pool.reconnect(p.Reconnects * 7919 % r.connected)
 		}
 	}
 	events := max(1, int(r.o.churnFor.Seconds()*r.o.rate))
-	err := r.publish(p, func() error { return r.pacedPosts(events, r.o.rate) }, reconnect)
-	p.Seconds = seconds(start, r.swarm.lastEvent)
+	err := r.publish(ctx, p.Subscribers, func() error { return r.pacedPosts(ctx, events, r.o.rate) }, reconnect)
+	p.Seconds = seconds(start, r.pool.lastEvent)
 	return err
 }
 
-func (r *runner) drop(p *Phase) error {
-	r.swarm.leave(r.connected)
+func (r *runner) drop(ctx context.Context, p *Phase) error {
+	r.pool.leave(r.connected)
 	r.connected = 0
-	if err := r.freed(p); err != nil {
+	if err := r.awaitDisconnects(ctx, p); err != nil {
 		return err
 	}
 	p.Seconds = p.FreedSeconds
@@ -177,27 +150,48 @@ func (r *runner) drop(p *Phase) error {
 	return nil
 }
 
-// freed waits until the server says that nobody of the site is connected. A server without /stats
-// is believed at once.
-func (r *runner) freed(p *Phase) error {
+// awaitDisconnects waits until /stats reports no subscriber of the site, at most for -wait. It does
+// not wait for a server without /stats.
+func (r *runner) awaitDisconnects(ctx context.Context, p *Phase) error {
 	start := clock()
-	_, err := r.drive(r.o.wait, func() bool {
-		n, ok := r.subscribersSeen()
+	err := r.pollUntil(ctx, r.o.wait, func() bool {
+		n, ok := r.serverSubscribers(ctx)
 		return !ok || n == 0
 	})
 	p.FreedSeconds = seconds(start, clock())
 	return err
 }
 
-func (r *runner) subscribersSeen() (n int, ok bool) {
-	answer, err := r.client.Get(r.target.url.JoinPath("/stats").String() + "?site=" + url.QueryEscape(r.o.site))
+// serverSubscribers reads the number of subscribers of the site from /stats.
+func (r *runner) serverSubscribers(ctx context.Context) (n int, ok bool) {
+	address := r.target.url.JoinPath("/stats").String() + "?site=" + url.QueryEscape(r.o.site)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0, false
+	}
+	answer, err := r.client.Do(request)
 	if err != nil {
 		return 0, false
 	}
 	defer answer.Body.Close()
 	var stats struct{ Subscribers int }
 	err = json.NewDecoder(answer.Body).Decode(&stats)
-	return stats.Subscribers, err == nil && answer.StatusCode == 200
+	return stats.Subscribers, err == nil && answer.StatusCode == http.StatusOK
 }
 
-func seconds(from, to int64) float64 { return float64(max(0, to-from)) / 1e9 }
+// pollUntil polls the pool until done returns true, the limit has passed or ctx is done. The
+// audit tells the cases apart.
+func (r *runner) pollUntil(ctx context.Context, limit time.Duration, done func() bool) error {
+	for end := clock() + int64(limit); !done() && clock() <= end && ctx.Err() == nil; {
+		if err := r.poll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *runner) poll() error {
+	err := r.pool.poll(5 * time.Millisecond)
+	r.progress.update(r)
+	return err
+}

@@ -4,21 +4,20 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"time"
 )
 
-// progress tells a person what is going on: on a terminal one line that renews itself, elsewhere a
-// line at most every five seconds.
+// progress prints the state of a run: on a terminal it rewrites one line five times a second,
+// elsewhere it prints a line at most every five seconds.
 type progress struct {
-	mu    sync.Mutex // guards all below; notes come from other goroutines too
-	w     io.Writer
-	live  bool // w is a terminal
-	phase string
-	began time.Time
-	next  time.Time
+	w        io.Writer
+	terminal bool // w is a terminal
+	phase    string
+	started  time.Time
+	next     time.Time // of the next update to print
 }
 
+// newProgress returns a progress that writes to w, or nowhere if quiet.
 func newProgress(w io.Writer, quiet bool) *progress {
 	if quiet {
 		w = io.Discard
@@ -28,55 +27,49 @@ func newProgress(w io.Writer, quiet bool) *progress {
 		info, err := file.Stat()
 		ok = err == nil && info.Mode()&os.ModeCharDevice != 0
 	}
-	return &progress{w: w, live: ok}
+	return &progress{w: w, terminal: ok}
 }
 
-func (p *progress) note(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.print(fmt.Sprintf(format, args...)+"\n", true)
+// printf prints a line that stays.
+func (p *progress) printf(format string, args ...any) {
+	p.print(fmt.Sprintf(format, args...) + "\n")
 }
 
-func (p *progress) begin(phase string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.phase, p.began = phase, time.Now()
-	p.next = p.began.Add(p.pause())
+func (p *progress) start(phase string) {
+	p.phase, p.started = phase, time.Now()
+	p.next = p.started.Add(p.interval())
 }
 
-// tick shows how far the phase has come, if it is time for that.
-func (p *progress) tick(r *runner) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// update prints the state of the current phase if the interval has passed.
+func (p *progress) update(r *runner) {
 	now := time.Now()
 	if now.Before(p.next) {
 		return
 	}
-	p.next = now.Add(p.pause())
-	line := fmt.Sprintf("%-8s %4.0f s  %d of %d connected, %d delivered in all, %d flaws", p.phase,
-		now.Sub(p.began).Seconds(), r.swarm.live, r.connected, r.swarm.counts.Delivered, r.swarm.counts.flaws())
-	p.print(line, false)
+	p.next = now.Add(p.interval())
+	line := fmt.Sprintf("%-8s %4.0f s  %d of %d connected, %d delivered in total, %d violations", p.phase,
+		now.Sub(p.started).Seconds(), r.pool.ready(), r.connected, r.pool.counts.Delivered, r.pool.counts.violations())
+	if !p.terminal {
+		line += "\n"
+	}
+	p.print(line)
 }
 
-func (p *progress) end(phase *Phase) {
-	p.note("%-8s done in %.2f s: %d delivered, %d flaws", phase.Name, phase.Seconds, phase.Audit.Delivered, phase.Audit.flaws())
+func (p *progress) finish(phase *Phase) {
+	p.printf("%-8s done in %.2f s: %d delivered, %d violations", phase.Name, phase.Seconds, phase.Audit.Delivered, phase.Audit.violations())
 }
 
-func (p *progress) pause() time.Duration {
-	if p.live {
+func (p *progress) interval() time.Duration {
+	if p.terminal {
 		return 200 * time.Millisecond
 	}
 	return 5 * time.Second
 }
 
-// print replaces the renewed line on a terminal. Callers hold p.mu.
-func (p *progress) print(text string, stays bool) {
-	switch {
-	case p.live:
-		fmt.Fprintf(p.w, "\r\x1b[K%s", text)
-	case stays:
-		fmt.Fprint(p.w, text)
-	default:
-		fmt.Fprintln(p.w, text)
+// print overwrites the current line of a terminal.
+func (p *progress) print(text string) {
+	if p.terminal {
+		text = "\r\x1b[K" + text
 	}
+	fmt.Fprint(p.w, text)
 }

@@ -1,19 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Report is the JSON of one run. Compare and plot read it back.
+// Report is the result of one run. Reports are kept and compared by later versions, so the names in
+// the JSON must not change.
 type Report struct {
 	Tool        string    `json:"tool"` // always "loadgen"
 	Label       string    `json:"label"`
@@ -27,10 +28,10 @@ type Report struct {
 	StartBytes  int64     `json:"server_resident_bytes_at_start,omitempty"`
 	Phases      []*Phase  `json:"phases"`
 	Total       audit     `json:"audit"`
-	Problem     string    `json:"problem,omitempty"` // the latest thing that went wrong, in words
+	Problem     string    `json:"problem,omitempty"` // description of the latest error
 }
 
-// Phase is what one phase showed. What does not apply is zero and left out.
+// Phase is the result of one phase. Figures that do not apply are zero.
 type Phase struct {
 	Name            string       `json:"name"`
 	Subscribers     int          `json:"subscribers"`
@@ -43,15 +44,15 @@ type Phase struct {
 	Reconnects      int          `json:"reconnects,omitempty"`
 	FreedSeconds    float64      `json:"freed_seconds,omitempty"`
 	BytesSubscriber float64      `json:"bytes_per_subscriber,omitempty"`
-	Latency         *Percentiles `json:"latency_ms,omitempty"` // from the intended post to each subscriber
-	Join            *Percentiles `json:"join_ms,omitempty"`    // from connect to ready
-	Answer          *Percentiles `json:"answer_ms,omitempty"`  // from post to its answer
+	Latency         *Percentiles `json:"latency_ms,omitempty"` // from an event's due time to each subscriber
+	Join            *Percentiles `json:"join_ms,omitempty"`    // from connect to the ready frame
+	Answer          *Percentiles `json:"answer_ms,omitempty"`  // from a post to its answer
 	Server          *Usage       `json:"server,omitempty"`
 	Generator       *Usage       `json:"generator,omitempty"`
 	Audit           audit        `json:"audit"`
 }
 
-// Percentiles of a latency, in milliseconds.
+// Percentiles has percentiles of a latency in milliseconds.
 type Percentiles struct {
 	P50  float64 `json:"p50"`
 	P90  float64 `json:"p90"`
@@ -60,6 +61,15 @@ type Percentiles struct {
 	Max  float64 `json:"max"`
 }
 
+// orZero returns zeros for nil.
+func (p *Percentiles) orZero() Percentiles {
+	if p == nil {
+		return Percentiles{}
+	}
+	return *p
+}
+
+// percentiles converts a histogram of microseconds. It returns nil for an empty one.
 func percentiles(h *hdrhistogram.Histogram) *Percentiles {
 	if h.TotalCount() == 0 {
 		return nil
@@ -68,7 +78,18 @@ func percentiles(h *hdrhistogram.Histogram) *Percentiles {
 	return &Percentiles{at(50), at(90), at(99), at(99.9), float64(h.Max()) / 1e3}
 }
 
-// machine names where a figure was measured.
+// computeRates derives rates from the counts, the duration and the usage of the phase.
+func (p *Phase) computeRates() {
+	if p.Seconds > 0 {
+		p.DeliveriesRate = float64(p.Audit.Delivered) / p.Seconds
+		p.PostsRate = cmp.Or(p.PostsRate, float64(p.Posts)/p.Seconds)
+	}
+	if p.Server != nil && p.Subscribers > 1 && p.Audit.Delivered > 0 {
+		p.Server.MicrosPerUnit = p.Server.CPUSeconds * 1e6 / float64(p.Audit.Delivered)
+	}
+}
+
+// machine describes this machine: system, Go version, kernel and CPUs.
 func machine() string {
 	name := fmt.Sprintf("%s/%s, %s", runtime.GOOS, runtime.GOARCH, runtime.Version())
 	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
@@ -82,7 +103,8 @@ func machine() string {
 	return name
 }
 
-// write gives the report to people on stdout and to programs in the file, or on stdout for "-".
+// write prints the table to stdout and, unless file is empty, writes JSON to the file. For "-" it
+// writes only JSON, to stdout.
 func (r *Report) write(file string, stdout io.Writer) error {
 	if file == "-" {
 		return r.writeJSON(stdout)
@@ -106,87 +128,10 @@ func (r *Report) writeJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// writeTable prints the run for people.
-func (r *Report) writeTable(w io.Writer) error {
-	fmt.Fprintf(w, "%s: %d subscribers, %d events at %g/s, %d publishers\n%s\n\n", r.name(), r.Subscribers, r.Events, r.Rate, r.Publishers, r.Machine)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "phase\tsubs\ts\tposts/s\tdeliv./s\tp50 ms\tp90\tp99\tp99.9\tmax\tserver µs/deliv.\tserver CPU\tgen. CPU\tserver MB\tB/sub\tlost\trepeated\tdropped\t")
-	for _, p := range r.Phases {
-		fmt.Fprintln(t, p.row())
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	if r.Total.Disordered+r.Total.Shed+r.Total.Failed+r.Total.Foreign > 0 {
-		fmt.Fprintf(w, "saw another order: %d, shed: %d, failed connections: %d, events not ours: %d\n", r.Total.Disordered, r.Total.Shed, r.Total.Failed, r.Total.Foreign)
-	}
-	if r.Problem != "" {
-		fmt.Fprintf(w, "latest problem: %s\n", r.Problem)
-	}
-	return nil
-}
-
+// name returns the label, or the URL of a run without one.
 func (r *Report) name() string {
 	if r.Label != "" {
 		return r.Label
 	}
 	return r.URL
-}
-
-func (p *Phase) row() string {
-	cells := []string{p.Name, fmt.Sprint(p.Subscribers), fmt.Sprintf("%.2f", p.Seconds), number(p.PostsRate), number(p.DeliveriesRate)}
-	cells = append(cells, p.latencyCells()...)
-	cells = append(cells, p.usageCells()...)
-	cells = append(cells, number(p.BytesSubscriber))
-	for _, n := range []int64{p.Audit.Lost, p.Audit.Repeated, p.Audit.Dropped} {
-		cells = append(cells, fmt.Sprint(n))
-	}
-	return strings.Join(cells, "\t") + "\t"
-}
-
-// latencyCells shows what the phase is about: a post's way to the subscribers, else to its answer,
-// else a subscriber's way in.
-func (p *Phase) latencyCells() []string {
-	shown := p.Latency
-	if shown == nil || p.Name == phasePosts {
-		shown = p.Answer
-	}
-	if shown == nil {
-		shown = p.Join
-	}
-	if shown == nil {
-		return []string{"-", "-", "-", "-", "-"}
-	}
-	var cells []string
-	for _, ms := range []float64{shown.P50, shown.P90, shown.P99, shown.P999, shown.Max} {
-		cells = append(cells, fmt.Sprintf("%.1f", ms))
-	}
-	return cells
-}
-
-func (p *Phase) usageCells() []string {
-	cells := []string{"-", "-", "-", "-"}
-	if p.Generator != nil {
-		cells[2] = fmt.Sprintf("%.0f %%", 100*p.Generator.CPUShare)
-	}
-	if p.Server != nil {
-		if p.Server.MicrosPerUnit > 0 {
-			cells[0] = fmt.Sprintf("%.2f", p.Server.MicrosPerUnit)
-		}
-		cells[1] = fmt.Sprintf("%.0f %%", 100*p.Server.CPUShare)
-		cells[3] = fmt.Sprintf("%.1f", float64(p.Server.ResidentBytes)/1e6)
-	}
-	return cells
-}
-
-// number prints a figure with thousands apart, or a dash for none.
-func number(f float64) string {
-	if f == 0 {
-		return "-"
-	}
-	s := fmt.Sprintf("%.0f", f)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -4,63 +4,42 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// runner carries one run from phase to phase.
+// runner is one run. One goroutine uses it, except for publishers while runner.publish runs.
 type runner struct {
-	ctx       context.Context
-	o         *options
-	target    *target
-	lanes     []*lane
-	swarm     *swarm
-	progress  *progress
-	client    *http.Client // asks /stats, nothing that is timed
-	connected int          // subscribers that are meant to be connected now
-	meter     *meter       // of the phase that runs
-	report    *Report
+	o          *options
+	target     *target
+	publishers []*publisher
+	pool       *pool
+	progress   *progress
+	client     *http.Client // for GET /stats
+	connected  int          // subscribers that should be connected now
+	meter      *meter       // of the current phase
+	report     *Report
 }
 
-const (
-	phaseConnect = "connect"
-	phasePosts   = "posts"
-)
-
-// phases is what -phases chooses from.
-var phases = map[string]func(*runner, *Phase) error{
-	phaseConnect: (*runner).connect,
-	"paced":      (*runner).paced,
-	"burst":      (*runner).burst,
-	phasePosts:   (*runner).posts,
-	"resume":     (*runner).resume,
-	"churn":      (*runner).churn,
-	"drop":       (*runner).drop,
-}
-
-func phaseNames() []string { return slices.Sorted(maps.Keys(phases)) }
-
-func newRunner(ctx context.Context, t *target, o *options, p *progress) (*runner, error) {
-	const reserve = 40 // standard streams, epoll, files, /stats
+func newRunner(t *target, o *options, p *progress) (*runner, error) {
+	const reserve = 40 // descriptors for standard streams, epoll, files and /stats
 	fits, limit := fitDescriptors(o.subscribers, reserve+o.publishers)
 	if fits < o.subscribers {
-		p.note("only %d of %d subscribers: this process may open %d descriptors; raise it with ulimit -n, or run several generators", fits, o.subscribers, limit)
+		p.printf("only %d of %d subscribers: this process may open %d descriptors; raise it with ulimit -n, or run several generators", fits, o.subscribers, limit)
 	}
-	m := newMarker()
-	lanes := make([]*lane, o.publishers)
-	for i := range lanes {
-		lanes[i] = newLane(i, t, o.key, m)
+	c := newTagCodec()
+	publishers := make([]*publisher, o.publishers)
+	for i := range publishers {
+		publishers[i] = newPublisher(i, t, o.key, c)
 	}
-	s, err := newSwarm(t, o.site, fits, m, lanes)
+	subscribers, err := newPool(t, o.site, fits, c, publishers)
 	if err != nil {
 		return nil, err
 	}
 	return &runner{
-		ctx: ctx, o: o, target: t, lanes: lanes, swarm: s, progress: p, client: t.client(),
+		o: o, target: t, publishers: publishers, pool: subscribers, progress: p, client: t.client(),
 		report: &Report{
 			Tool: "loadgen", Label: o.label, Started: time.Now(), URL: o.url, Machine: machine(),
 			Subscribers: fits, Events: o.events, Rate: o.rate, Publishers: o.publishers,
@@ -68,8 +47,8 @@ func newRunner(ctx context.Context, t *target, o *options, p *progress) (*runner
 	}, nil
 }
 
-// run goes through the phases and returns what they showed, also when one of them fails.
-func (r *runner) run() (*Report, error) {
+// run runs the phases. After an error the report has the phases up to the one that failed.
+func (r *runner) run(ctx context.Context) (*Report, error) {
 	defer r.close()
 	if len(r.o.pids) > 0 {
 		start, err := readUsage(r.o.pids)
@@ -79,79 +58,74 @@ func (r *runner) run() (*Report, error) {
 		r.report.StartBytes = start.memory
 	}
 	for _, name := range r.o.phases {
-		if err := r.phase(name); err != nil {
+		if err := r.phase(ctx, name); err != nil {
 			return r.report, fmt.Errorf("phase %s: %w", name, err)
 		}
-		if r.ctx.Err() != nil {
-			return r.report, r.ctx.Err()
+		if ctx.Err() != nil {
+			return r.report, ctx.Err()
 		}
 	}
 	return r.report, nil
 }
 
 func (r *runner) close() {
-	r.swarm.wire.release()
-	for _, l := range r.lanes {
-		l.poster.close()
+	r.pool.transport.closeAll()
+	for _, p := range r.publishers {
+		p.poster.close()
 	}
 	r.client.CloseIdleConnections()
 }
 
-// phase runs one phase and enters what is measured the same way in all of them.
-func (r *runner) phase(name string) error {
+// phase runs one phase and adds it to the report.
+func (r *runner) phase(ctx context.Context, name string) error {
 	p := &Phase{Name: name, Subscribers: r.connected}
-	before := r.swarm.counts
-	r.swarm.latency.Reset()
-	r.swarm.joins.Reset()
-	posted := r.resetLanes()
+	before := r.pool.counts
+	r.pool.latency.Reset()
+	r.pool.joins.Reset()
+	posted := r.resetPublishers()
 	r.meter = startMeter(r.o.pids)
-	r.progress.begin(name)
-	err := phases[name](r, p)
+	r.progress.start(name)
+	err := phases[name](r, ctx, p)
 	r.meter.stop(p)
-	r.swarm.closeBooks(p.Subscribers)
-	p.Audit = r.swarm.counts.since(before)
-	p.Answer = percentiles(r.collectLanes(p, posted))
-	p.Latency, p.Join = percentiles(r.swarm.latency), percentiles(r.swarm.joins)
-	if p.Seconds > 0 {
-		p.DeliveriesRate = float64(p.Audit.Delivered) / p.Seconds
-		p.PostsRate = cmp.Or(p.PostsRate, float64(p.Posts)/p.Seconds)
-	}
-	if p.Server != nil && p.Subscribers > 1 && p.Audit.Delivered > 0 {
-		p.Server.MicrosPerUnit = p.Server.CPUSeconds * 1e6 / float64(p.Audit.Delivered)
-	}
+	r.pool.finishAudit(p.Subscribers)
+	p.Audit = r.pool.counts.since(before)
+	p.Answer = percentiles(r.collectPublishers(p, posted))
+	p.Latency, p.Join = percentiles(r.pool.latency), percentiles(r.pool.joins)
+	p.computeRates()
 	r.report.Phases = append(r.report.Phases, p)
-	r.report.Total = r.swarm.counts
-	r.progress.end(p)
+	r.report.Total = r.pool.counts
+	r.progress.finish(p)
 	return err
 }
 
-// posted returns how many posts all lanes have had stored, as far as is known.
+// posted returns how many posts of all publishers are known to be stored.
 func (r *runner) posted() int {
 	n := 0
-	for _, l := range r.lanes {
-		n += int(l.posted.Load()) - len(l.doubt)
+	for _, p := range r.publishers {
+		n += p.stored(0, p.posted.Load())
 	}
 	return n
 }
 
-func (r *runner) resetLanes() (posted int) {
-	for _, l := range r.lanes {
-		l.answers.Reset()
-		l.refused, l.unclear = 0, 0
+func (r *runner) resetPublishers() (posted int) {
+	for _, p := range r.publishers {
+		p.answers.Reset()
+		p.refused, p.unclear = 0, 0
 	}
 	return r.posted()
 }
 
-// collectLanes enters what became of the posts and returns how long their answers took.
-func (r *runner) collectLanes(p *Phase, before int) *hdrhistogram.Histogram {
+// collectPublishers adds the outcomes of the posts to phase and returns the latencies of answers.
+// before is the value of posted at the start of the phase.
+func (r *runner) collectPublishers(phase *Phase, before int) *hdrhistogram.Histogram {
 	answers := newLatencies()
-	for _, l := range r.lanes {
-		answers.Merge(l.answers)
-		p.Refused += l.refused
-		p.Unclear += l.unclear
-		r.report.Problem = cmp.Or(l.problem, r.report.Problem)
+	for _, p := range r.publishers {
+		answers.Merge(p.answers)
+		phase.Refused += p.refused
+		phase.Unclear += p.unclear
+		r.report.Problem = cmp.Or(p.problem, r.report.Problem)
 	}
-	p.Posts = r.posted() - before
-	r.report.Problem = cmp.Or(r.swarm.problem, r.report.Problem)
+	phase.Posts = r.posted() - before
+	r.report.Problem = cmp.Or(r.pool.problem, r.report.Problem)
 	return answers
 }

@@ -4,6 +4,6 @@ package main
 
 import "errors"
 
-func cpuTime(int) (total, user float64, err error) {
-	return 0, 0, errors.New("processes are measured on Linux only")
+func processUsage(int) (usage, error) {
+	return usage{}, errors.New("loadgen measures processes on Linux only")
 }

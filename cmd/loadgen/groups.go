@@ -8,14 +8,14 @@ import (
 	"slices"
 )
 
-// group is all reports of one label at one number of subscribers: repetitions of the same thing.
+// group has the reports of one label and number of subscribers: repetitions of one measurement.
 type group struct {
 	label       string
 	subscribers int
 	reports     []*Report
 }
 
-// readGroups reads reports written with -json. Labels keep the order in which they first come.
+// readGroups reads reports that -json has written, in the order of files.
 func readGroups(files []string) ([]*group, error) {
 	var groups []*group
 	for _, file := range files {
@@ -25,7 +25,7 @@ func readGroups(files []string) ([]*group, error) {
 		}
 		r := &Report{}
 		if err := json.Unmarshal(b, r); err != nil || r.Tool != "loadgen" {
-			return nil, fmt.Errorf("%s is no report of loadgen; write one with -json FILE", file)
+			return nil, fmt.Errorf("%s is not a report of loadgen; write one with -json FILE", file)
 		}
 		at := slices.IndexFunc(groups, func(g *group) bool { return g.label == r.name() && g.subscribers == r.Subscribers })
 		if at < 0 {
@@ -37,7 +37,7 @@ func readGroups(files []string) ([]*group, error) {
 	return groups, nil
 }
 
-// labels returns the labels of groups in order; counts their numbers of subscribers, ascending.
+// labels returns the distinct labels in the order of groups.
 func labels(groups []*group) []string {
 	var list []string
 	for _, g := range groups {
@@ -48,7 +48,8 @@ func labels(groups []*group) []string {
 	return list
 }
 
-func counts(groups []*group) []int {
+// subscriberCounts returns the distinct numbers of subscribers, ascending.
+func subscriberCounts(groups []*group) []int {
 	set := map[int]bool{}
 	for _, g := range groups {
 		set[g.subscribers] = true
@@ -56,7 +57,8 @@ func counts(groups []*group) []int {
 	return slices.Sorted(maps.Keys(set))
 }
 
-func find(groups []*group, label string, subscribers int) *group {
+// findGroup returns nil if there is no such group.
+func findGroup(groups []*group, label string, subscribers int) *group {
 	for _, g := range groups {
 		if g.label == label && g.subscribers == subscribers {
 			return g
@@ -65,15 +67,15 @@ func find(groups []*group, label string, subscribers int) *group {
 	return nil
 }
 
-// median returns the middle of what the figure gives for each report; reports that do not have it
-// do not count. With an even number it is the lower of the two in the middle.
-func (g *group) median(figure func(*Report) (float64, bool)) (float64, bool) {
+// median returns the median over the reports that have the figure, for an even number of them the
+// lower one of the middle two. It returns false for a nil group or if no report has the figure.
+func (g *group) median(f figure) (float64, bool) {
 	if g == nil {
 		return 0, false
 	}
 	var values []float64
 	for _, r := range g.reports {
-		if v, ok := figure(r); ok {
+		if v, ok := f.value(r); ok {
 			values = append(values, v)
 		}
 	}
@@ -82,18 +84,4 @@ func (g *group) median(figure func(*Report) (float64, bool)) (float64, bool) {
 	}
 	slices.Sort(values)
 	return values[(len(values)-1)/2], true
-}
-
-// in returns a figure of the first phase of that name, idle or not: posts come with everybody
-// connected and with one witness alone.
-func in(name string, alone bool, figure func(*Phase) float64) func(*Report) (float64, bool) {
-	return func(r *Report) (float64, bool) {
-		for _, p := range r.Phases {
-			if p.Name == name && (p.Subscribers == 1) == (alone || r.Subscribers == 1) {
-				v := figure(p)
-				return v, v != 0
-			}
-		}
-		return 0, false
-	}
 }

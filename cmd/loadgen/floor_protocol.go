@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// floorScript is what the floor says: requests it understands and bytes it answers with. It
-// believes what it reads, since its only clients are generators.
-type floorScript struct {
+// floorProtocol parses the requests of a floor and encodes its answers. It does not validate
+// requests, because its only client is loadgen.
+type floorProtocol struct {
 	seq     int
-	history [floorHistory][]byte // the newest frames, for those who come back
+	history [historySize][]byte // by sequence modulo historySize: the newest frames
 }
 
-const floorHistory = 1024
+const historySize = 1024 // events that a returning subscriber can have missed
 
 type floorRequest struct {
-	kind   floorKind
+	kind   requestKind
 	name   []byte // user_name of a signup
-	lastID int    // -1: none
+	lastID int    // sequence in Last-Event-ID; -1: none
 }
 
-type floorKind uint8
+type requestKind uint8
 
 const (
-	floorStats floorKind = iota
-	floorEvents
-	floorSignup
+	requestStats requestKind = iota
+	requestEvents
+	requestSignup
 )
 
-// cut takes one whole request off b.
-func (s *floorScript) cut(b []byte) (r floorRequest, rest []byte, ok bool) {
+// cut parses the request at the start of b. ok is false while it is incomplete.
+func (s *floorProtocol) cut(b []byte) (r floorRequest, rest []byte, ok bool) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
 		return r, nil, false
@@ -40,12 +40,12 @@ func (s *floorScript) cut(b []byte) (r floorRequest, rest []byte, ok bool) {
 	r.lastID = -1
 	switch {
 	case bytes.HasPrefix(head, []byte("GET /events")):
-		r.kind = floorEvents
+		r.kind = requestEvents
 		if _, number, found := bytes.Cut(header(head, "Last-Event-ID: "), []byte("floor-")); found {
 			r.lastID, _ = strconv.Atoi(string(number))
 		}
 	case bytes.HasPrefix(head, []byte("POST /signup")):
-		r.kind = floorSignup
+		r.kind = requestSignup
 		length, _ := strconv.Atoi(string(header(head, "Content-Length: ")))
 		if len(rest) < length {
 			return r, nil, false
@@ -63,36 +63,37 @@ func header(head []byte, name string) []byte {
 	return value
 }
 
-// event encodes the next event, once for all.
-func (s *floorScript) event(name []byte) []byte {
+// event encodes the next event as one chunk.
+func (s *floorProtocol) event(name []byte) []byte {
 	s.seq++
 	frame := fmt.Appendf(nil, "event: signup\ndata: {\"img_path\":\"default\",\"offer_name\":\"Tea\",\"user_name\":\"%s\",\"at\":\"%s\"}\nid: floor-%d\n\n",
 		name, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), s.seq)
 	frame = chunk(frame)
-	s.history[s.seq%floorHistory] = frame
+	s.history[s.seq%historySize] = frame
 	return frame
 }
 
-// opening is the head, the ready frame, and what a subscriber with a last id has missed.
-func (s *floorScript) opening(lastID int) []byte {
+// opening encodes the response head, the ready frame, and the events after lastID.
+func (s *floorProtocol) opening(lastID int) []byte {
 	at, replay := s.seq, "fresh"
 	if lastID >= 0 {
-		at, replay = max(min(lastID, s.seq), s.seq-floorHistory), "complete"
+		at, replay = max(min(lastID, s.seq), s.seq-historySize), "complete"
 	}
 	b := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache, no-store, no-transform\r\nTransfer-Encoding: chunked\r\n\r\n")
 	b = append(b, chunk(fmt.Appendf(nil, "event: ready\nretry: 3000\ndata: {\"replay\":\"%s\",\"time\":\"%s\"}\nid: floor-%d\n\n",
 		replay, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), at))...)
 	for seq := at + 1; seq <= s.seq; seq++ {
-		b = append(b, s.history[seq%floorHistory]...)
+		b = append(b, s.history[seq%historySize]...)
 	}
 	return b
 }
 
-func (s *floorScript) stored() []byte {
+// stored encodes the answer to the latest signup.
+func (s *floorProtocol) stored() []byte {
 	return answerJSON(fmt.Sprintf(`{"id":"floor-%d","duplicate":false}`, s.seq))
 }
 
-func (s *floorScript) stats(subscribers int) []byte {
+func (s *floorProtocol) stats(subscribers int) []byte {
 	return answerJSON(fmt.Sprintf(`{"subscribers":%d,"events":%d}`, subscribers, s.seq))
 }
 

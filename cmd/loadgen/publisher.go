@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// publisher posts one signup at a time and awaits the answer, so its events have one order, which
+// every subscriber must see. One goroutine at a time may call publish; the polling goroutine calls
+// stored and reads posted and due meanwhile. The other fields are read between phases.
+type publisher struct {
+	index  int
+	poster *poster
+
+	posted  atomic.Uint32             // every event below this sequence is stored or has an unknown outcome
+	due     [maxInFlight]atomic.Int64 // by sequence modulo maxInFlight: clock time the event was due
+	mu      sync.Mutex                // guards unknown
+	unknown map[uint32]bool           // sequences whose outcome is unknown: receiving them or not is correct
+
+	answers *hdrhistogram.Histogram // microseconds from request to answer
+	refused int                     // posts answered 429: not stored, the sequence is used again
+	unclear int                     // posts answered 5xx or not at all: outcome unknown
+	problem string                  // the latest such answer
+}
+
+// maxInFlight is how many events of a publisher can be on their way to subscribers before their
+// latencies are computed from the wrong due time.
+const maxInFlight = 1 << 14
+
+// newLatencies returns a histogram of 1 µs to 10 minutes with three significant digits.
+func newLatencies() *hdrhistogram.Histogram { return hdrhistogram.New(1, 600e6, 3) }
+
+func newPublisher(index int, t *target, key string, c *tagCodec) *publisher {
+	return &publisher{
+		index: index, poster: newPoster(t, key, c), unknown: map[uint32]bool{}, answers: newLatencies(),
+	}
+}
+
+// errRejected means that the server rejects every post of this run.
+var errRejected = errors.New("the server rejects signups")
+
+// publish posts the next event, due at the given clock time, and awaits the answer. It returns an
+// error only if further posts cannot succeed; it counts other outcomes.
+func (p *publisher) publish(due int64) error {
+	seq := p.posted.Load()
+	p.due[seq%maxInFlight].Store(due)
+	sent := clock()
+	answer, err := p.poster.post(tag{p.index, seq})
+	_ = p.answers.RecordValue(max(1, (clock()-sent)/1e3))
+	switch {
+	case err != nil:
+		p.problem = err.Error()
+		p.recordUnclear(seq)
+	case answer.status == http.StatusOK:
+		p.posted.Add(1)
+	case answer.status == http.StatusTooManyRequests:
+		p.refused++
+		p.problem = "429: the server limits the rate; start it with PROOF_RATE_LIMIT=0 to measure it"
+		time.Sleep(10 * time.Millisecond)
+	case answer.status >= 500:
+		p.problem = fmt.Sprintf("%d: %s", answer.status, answer.text)
+		p.recordUnclear(seq)
+		time.Sleep(10 * time.Millisecond)
+	default:
+		return fmt.Errorf("%w: POST /signup answered %d %s%s", errRejected, answer.status, answer.text, advice(answer.status))
+	}
+	return nil
+}
+
+// recordUnclear records that the outcome of a post is unknown.
+func (p *publisher) recordUnclear(seq uint32) {
+	p.unclear++
+	p.mu.Lock()
+	p.unknown[seq] = true
+	p.mu.Unlock()
+	p.posted.Add(1)
+}
+
+// stored returns how many events in [from, to) are known to be stored.
+func (p *publisher) stored(from, to uint32) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := int(to - from)
+	for seq := range p.unknown {
+		if from <= seq && seq < to {
+			n--
+		}
+	}
+	return n
+}
+
+func advice(status int) string {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "; pass a key of this installation with -key or LOADGEN_KEY"
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return "; -url must be the address of the installation itself, without a path"
+	}
+	return ""
+}
