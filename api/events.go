@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"proofstream/stream"
+	"proofstream/api/sse"
 	"proofstream/stream/registry"
 )
 
@@ -26,19 +25,22 @@ func (s *Server) getEvents(c echo.Context) error {
 		return err
 	}
 	sub, resume, leave, err := s.join(c.Request(), registry.Request{Site: site.Name, Recent: recent})
+	w := c.Response().Writer // Echo's own Response hides the error of Flush
+	c.Response().Committed = true
 	switch {
 	case errors.Is(err, registry.ErrDraining):
-		return s.retryLater(c, s.drainDelay())
-	case err != nil: // as many subscribers as allowed, or a log that cannot be asked now
-		return s.retryLater(c, between(busyLeast, busyMost))
+		s.streams.ServeDraining(w, c.Request())
+	case err != nil: // as many subscribers as allowed, or a log that cannot be read now
+		s.streams.ServeBusy(w, c.Request())
+	default:
+		s.streams.Serve(w, c.Request(), sse.Stream{
+			Subscription: sub, Resume: resume, Now: s.o.Log.Now(), Ended: s.logStream(c, site.Name, resume, leave),
+		})
 	}
-	retry := between(s.o.Retry*7/10, s.o.Retry*13/10)
-	// The time is the log's, like that of every event: another clock could make a live event look older than its stream.
-	ready := stream.ReadyFrame(resume.Cursor, resume.Replay, resume.Reason, s.o.Log.Now(), retry)
-	return s.stream(c, sub, ready, s.logStream(c, site.Name, resume, leave))
+	return nil
 }
 
-// join subscribes a request where there is room for one more, of all and of its address. The
+// join subscribes a request if there is room for one more, of all and of its address. The
 // caller must call leave in the end, if there is no error.
 func (s *Server) join(r *http.Request, q registry.Request) (sub *registry.Subscription, resume registry.Resume, leave func(), err error) {
 	if s.draining.Load() {
@@ -47,7 +49,7 @@ func (s *Server) join(r *http.Request, q registry.Request) (sub *registry.Subscr
 	if err := s.begun(); err != nil {
 		return nil, resume, nil, err
 	}
-	if leave = s.connections.enter(proxies(s.o.TrustedProxies), r); leave == nil {
+	if leave = s.connections.Enter(r); leave == nil {
 		s.metrics.overLimit.Add(1)
 		return nil, resume, nil, registry.ErrFull
 	}
@@ -79,54 +81,4 @@ func (s *Server) logStream(c echo.Context, site string, resume registry.Resume, 
 		leave()
 		logger.Debug("stream ended", "reason", string(reason), "duration", time.Since(opened))
 	}
-}
-
-// stream writes a subscription to its connection until either ends: on a goroutine of its own
-// where the connection can be taken over, else here.
-func (s *Server) stream(c echo.Context, sub *registry.Subscription, ready []byte, ended func(registry.CloseReason)) error {
-	maps.Copy(c.Response().Header(), streamHeaders)
-	s.streams.Add(1) // while net/http still waits for this request: Wait must not miss the stream
-	if t := s.takeOver(c); t != nil {
-		t.sub, t.ended = sub, ended
-		s.disconnects.watch(t)
-		go t.live(s, ready)
-		return nil
-	}
-	defer s.streams.Add(-1)
-	f := newFlushed(c)
-	stop := f.onGone(sub.End)
-	defer stop()
-	ended(s.write(f, sub, ready))
-	panic(http.ErrAbortHandler) // ends the stream as incomplete, so that the client comes back
-}
-
-// write is the life of a stream, from its first frame on. It returns why the stream ended.
-func (s *Server) write(w writer, sub *registry.Subscription, ready []byte) registry.CloseReason {
-	batch, err := one(ready), error(nil)
-	for err == nil {
-		if err = w.send(batch.Bytes); err == nil {
-			s.o.Registry.Sent(batch)
-			batch, err = sub.Next()
-		}
-	}
-	return s.finish(w, sub, err)
-}
-
-// finish tells a browser to come back, where the service ends the stream, and closes the
-// subscription.
-func (s *Server) finish(w writer, sub *registry.Subscription, err error) registry.CloseReason {
-	if errors.Is(err, registry.Drained) && s.send(w, one(stream.BusyFrame(s.drainDelay()))) == nil {
-		time.Sleep(s.holdTime())
-	}
-	reason := closeReasonOf(err)
-	sub.Close(reason)
-	return reason
-}
-
-// streamHeaders are those of every stream, beside what withGuard and CORS add. Nobody changes the values in place.
-var streamHeaders = http.Header{
-	"Content-Type":           {"text/event-stream; charset=utf-8"},
-	"Cache-Control":          {"no-cache, no-store, no-transform"},
-	"X-Accel-Buffering":      {"no"}, // nginx: pass each write on at once
-	"X-Content-Type-Options": {"nosniff"},
 }

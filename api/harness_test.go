@@ -13,6 +13,9 @@ import (
 	"testing/fstest"
 	"time"
 
+	"proofstream/api/decode"
+	"proofstream/api/origin"
+	"proofstream/api/sse"
 	"proofstream/stream/registry"
 	"proofstream/stream/sqlitelog"
 )
@@ -84,9 +87,9 @@ var fewAssets = fstest.MapFS{
 	"default.svg": {Data: []byte("<svg/>")}, "demo.html": {Data: []byte("<!doctype html>")},
 }
 
-func origins(t *testing.T, patterns ...string) Origins {
+func origins(t *testing.T, patterns ...string) origin.List {
 	t.Helper()
-	o, err := ParseOrigins(patterns)
+	o, err := origin.Parse(patterns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +104,7 @@ func (f *harness) serve(t *testing.T, run ...func(context.Context) error) {
 	for _, run := range run {
 		running.Go(func() { run(ctx) })
 	}
-	sockets := ListenConfig()
+	sockets := sse.ListenConfig()
 	l, err := sockets.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +139,7 @@ func (f *harness) ask(t testing.TB, method, path, body string, headers ...string
 		t.Fatal(err)
 	}
 	if body != "" {
-		r.Header.Set("Content-Type", mediaForm)
+		r.Header.Set("Content-Type", decode.Form)
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")

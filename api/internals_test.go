@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"proofstream/api/decode"
 	"proofstream/stream"
 )
 
@@ -30,7 +31,7 @@ func TestErrorBodiesTellNothingOfInternals(t *testing.T) {
 		``, `{`, `[]`, `null`, `{"user_name":1}`, `{"user_name":{"a":[1,2]}}`, `{"user_name":"` + "\xff" + `"}`, `{"a":"b"}`, `{}{}`,
 		`{"user_name":"a","user_name":"b"}`, `{"img_path":"//x"}`, `{"url":"javascript:alert(1)"}`, `{"user_name":"\u0000"}`,
 		`{"img_path":"https://` + strings.Repeat("x", 3000) + `"}`, strings.Repeat("[", 10_000), `{"api_key":"` + defaultKey + `",}`,
-		`{"user_name":"\ud800"}`, `{"user_name":1e999}`, strings.Repeat("x", maxBody+1),
+		`{"user_name":"\ud800"}`, `{"user_name":1e999}`, strings.Repeat("x", decode.MaxBody+1),
 	}
 	working := newHarness(t, nil)
 	failing := newHarness(t, func(o *Options) {
@@ -54,7 +55,7 @@ func TestErrorBodiesTellNothingOfInternals(t *testing.T) {
 	for _, f := range []*harness{working, failing, broken} {
 		for _, key := range []string{defaultKey, "wrong"} {
 			for _, body := range posts {
-				for _, media := range []string{mediaJSON, mediaForm, mediaMultipart + "; boundary=x", "text/csv", "a/b; c"} {
+				for _, media := range []string{decode.JSON, decode.Form, decode.Multipart + "; boundary=x", "text/csv", "a/b; c"} {
 					check(fmt.Sprintf("post of %.40q as %s", body, media),
 						f.ask(t, "POST", "/signup", body, "Content-Type: "+media, "X-API-Key: "+key))
 				}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"proofstream/api/decode"
 )
 
 // Nothing tells a missing key from a wrong one, nor how wrong it is.
@@ -41,8 +43,8 @@ func TestEveryBadKeyIsAnsweredAlike(t *testing.T) {
 func TestKeysAreNeverTakenFromTheURL(t *testing.T) {
 	f := newHarness(t, nil)
 	for _, query := range []string{"api_key", "X-API-Key", "x_api_key", "access_token", "key", "Authorization"} {
-		for _, media := range []string{mediaForm, mediaJSON} {
-			body := map[string]string{mediaForm: "user_name=A", mediaJSON: "{}"}[media]
+		for _, media := range []string{decode.Form, decode.JSON} {
+			body := map[string]string{decode.Form: "user_name=A", decode.JSON: "{}"}[media]
 			got := f.ask(t, "POST", "/signup?"+query+"="+defaultKey, body, "Content-Type: "+media)
 			if got.status != 401 {
 				t.Errorf("key in ?%s of a %s post: got %d, want 401", query, media, got.status)
@@ -85,22 +87,4 @@ func TestTwoKeysAreValidAtOnce(t *testing.T) {
 	}
 	posting.Wait()
 	f.eventuallyCounts(t, `proofstream_signups_total{outcome="stored",site="default"} 60`)
-}
-
-// The key decides the site, and each key is compared with in full whatever came before.
-func TestTheKeyDecidesTheSite(t *testing.T) {
-	k := newKeyring([]Site{{Name: "default", Keys: []string{defaultKey, secondKey}}, {Name: "shop", Keys: []string{shopKey}}}, 0)
-	for key, want := range map[string]string{defaultKey: "default", secondKey: "default", shopKey: "shop"} {
-		if got := k.holder(key); got == nil || got.site != want {
-			t.Errorf("%s: got %v, want %s", key, got, want)
-		}
-	}
-	for _, key := range []string{"", "x", defaultKey + " ", defaultKey[1:]} {
-		if got := k.holder(key); got != nil {
-			t.Errorf("%q is the key of %s", key, got.site)
-		}
-	}
-	if (keyring{}).holder("") != nil {
-		t.Error("no key is a key where there is none")
-	}
 }

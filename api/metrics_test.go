@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"proofstream/api/decode"
 )
 
 // named gives the names of all series that a text mentions, histograms' parts under their own name.
@@ -97,10 +99,10 @@ func TestEveryOutcomeIsCounted(t *testing.T) {
 	f.ask(t, "DELETE", "/signup/"+id, "", key)
 	f.ask(t, "DELETE", "/signup/zzz-9", "", key)
 	f.ask(t, "POST", "/signup", "{", "Content-Type: application/json")
-	f.ask(t, "POST", "/signup", strings.Repeat("x", maxBody+1))
+	f.ask(t, "POST", "/signup", strings.Repeat("x", decode.MaxBody+1))
 	f.ask(t, "POST", "/signup", "x", "Content-Type: text/csv")
 	f.ask(t, "POST", "/signup", "unheard=of", key)
-	for f.ask(t, "POST", "/signup", "", key, "Content-Type: "+mediaForm).status != 429 {
+	for f.ask(t, "POST", "/signup", "", key, "Content-Type: "+decode.Form).status != 429 {
 	}
 	for _, want := range []string{
 		`duplicate",site="shop"} 1`, `retracted",site="shop"} 1`, `not_found",site="shop"} 1`, `invalid",site="shop"} 1`,

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"proofstream/api/decode"
 	"proofstream/stream"
 	"proofstream/stream/signup"
 )
@@ -32,12 +33,15 @@ func (p *Problem) Error() string { return p.Detail }
 // of the domain to statuses.
 func problemOf(err error) *Problem {
 	var (
-		problem *Problem
-		rule    *signup.RuleError
+		problem    *Problem
+		unreadable *decode.Error
+		rule       *signup.RuleError
 	)
 	switch {
 	case errors.As(err, &problem):
 		return problem
+	case errors.As(err, &unreadable):
+		return &Problem{Status: unreadable.Status, Field: unreadable.Field, Detail: unreadable.Detail}
 	case errors.As(err, &rule):
 		return &Problem{Status: http.StatusUnprocessableEntity, Field: rule.Field, Detail: rule.Error()}
 	case errors.Is(err, stream.ErrNotFound), errors.Is(err, stream.ErrMalformedID):
@@ -59,6 +63,10 @@ func badKey() *Problem {
 		Detail: "Bad or missing API key",
 		Header: map[string]string{"WWW-Authenticate": "Bearer"},
 	}
+}
+
+func tooMany(detail string, wait time.Duration) *Problem {
+	return &Problem{Status: http.StatusTooManyRequests, Detail: detail, RetryAfter: wait}
 }
 
 // writeProblem answers with a problem: as application/problem+json (RFC 9457) to those who post or
@@ -103,7 +111,7 @@ func (p *Problem) json() []byte {
 // wantsJSON reports whether a request is answered in JSON: it posts JSON or says that it accepts
 // it. A wildcard says nothing, every command-line client sends one.
 func wantsJSON(r *http.Request) bool {
-	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == mediaJSON {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == decode.JSON {
 		return true
 	}
 	for _, line := range r.Header.Values("Accept") {
@@ -118,7 +126,7 @@ func wantsJSON(r *http.Request) bool {
 
 func acceptsJSON(accepted string) bool {
 	media, params, err := mime.ParseMediaType(accepted)
-	if err != nil || media != mediaJSON && media != "application/problem+json" {
+	if err != nil || media != decode.JSON && media != "application/problem+json" {
 		return false
 	}
 	q, given := params["q"]

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"proofstream/api/decode"
 	"proofstream/stream"
 	"proofstream/stream/signup"
 )
@@ -28,11 +29,11 @@ func TestWriteProblem(t *testing.T) {
 			"application/problem+json", `{"status":422,"title":"Unprocessable Entity","detail":"place must be shorter","field":"place"}` + "\n"},
 		{"a JSON post with a broken parameter too", "application/json; charset", nil, unprocessable,
 			"application/problem+json", `{"status":422,"title":"Unprocessable Entity","detail":"place must be shorter","field":"place"}` + "\n"},
-		{"a form post gets a line of text", mediaForm, []string{"*/*"}, unprocessable,
+		{"a form post gets a line of text", decode.Form, []string{"*/*"}, unprocessable,
 			"text/plain; charset=utf-8", "place must be shorter"},
-		{"a browser's form gets a line of text", multipartB, []string{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, unprocessable,
+		{"a browser's form gets a line of text", decode.Multipart + "; boundary=b", []string{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, unprocessable,
 			"text/plain; charset=utf-8", "place must be shorter"},
-		{"a form post that accepts JSON gets a problem", mediaForm, []string{"text/plain;q=0.5, Application/JSON"}, badKey(),
+		{"a form post that accepts JSON gets a problem", decode.Form, []string{"text/plain;q=0.5, Application/JSON"}, badKey(),
 			"application/problem+json", `{"status":401,"title":"Unauthorized","detail":"Bad or missing API key"}` + "\n"},
 		{"problem+json is JSON too", "", []string{"text/html", "application/problem+json;q=0.1"}, badKey(),
 			"application/problem+json", `{"status":401,"title":"Unauthorized","detail":"Bad or missing API key"}` + "\n"},

@@ -10,7 +10,7 @@ import (
 	"proofstream/stream/registry"
 )
 
-// getRecent answers what a stream with recent would begin with, for visitors behind something that
+// getRecent answers what a stream with recent would begin with, for visitors behind a proxy that
 // buffers streams.
 func (s *Server) getRecent(c echo.Context) error {
 	site, err := s.siteOf(c)

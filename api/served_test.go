@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"proofstream/api"
+	"proofstream/api/origin"
+	"proofstream/api/sse"
 	"proofstream/assets"
 	"proofstream/stream"
 	"proofstream/stream/registry"
@@ -118,7 +120,7 @@ func serve(t *testing.T, change ...func(*setup)) *harness {
 func (f *harness) listen(o setup, secure bool) *httptest.Server {
 	s := httptest.NewUnstartedServer(nil)
 	s.Listener.Close()
-	sockets := api.ListenConfig()
+	sockets := sse.ListenConfig()
 	l, err := sockets.Listen(f.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		f.t.Fatal(err)
@@ -138,9 +140,9 @@ func (f *harness) listen(o setup, secure bool) *httptest.Server {
 	return s
 }
 
-func origins(t *testing.T, list ...string) api.Origins {
+func origins(t *testing.T, list ...string) origin.List {
 	t.Helper()
-	o, err := api.ParseOrigins(list)
+	o, err := origin.Parse(list)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,12 @@
-// Package api is the HTTP face of proofstream: who may post and subscribe, how bodies are read and
-// errors told, and how each subscriber's connection is written to. Echo stays inside it.
+// Package api is the HTTP face of proofstream: its routes, handlers, problems and metrics. Echo stays inside it. The
+// parts below know no routes: auth (who posts, and how much), decode (request bodies), origin (which pages may read),
+// sse (writing streams) and static (assets).
 //
-// Reading order: server.go (routes), signup.go (a post), events.go (a stream), then writer.go and the
-// two ways of writing to a connection, takeover.go and flush.go.
+// Reading order: server.go (routes), signup.go (a post), events.go (a stream), then package sse.
 package api
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -17,6 +16,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"proofstream/api/auth"
+	"proofstream/api/origin"
+	"proofstream/api/sse"
+	"proofstream/api/static"
 	"proofstream/stream"
 	"proofstream/stream/registry"
 )
@@ -24,8 +27,8 @@ import (
 // Site is one customer website as HTTP sees it.
 type Site struct {
 	Name    string
-	Keys    []string // who may post; belong to no other site
-	Origins Origins  // pages that may subscribe
+	Keys    []string    // who may post; belong to no other site
+	Origins origin.List // pages that may subscribe
 	// OriginsVariable is the environment variable that lists the origins, for advice to the operator.
 	OriginsVariable string
 }
@@ -73,27 +76,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Server answers every request of the service. Streams live on after ServeHTTP returns: end them
-// with the registry's Drain, then Wait.
-type Server struct {
-	o           Options
-	handler     http.Handler
-	keys        keyring
-	sites       map[string]*Site
-	disconnects *disconnects
-	metrics     *metrics
-	failedAuth  failedAuth
-	connections connections
-	refused     refusals
-	held        held
-	draining    atomic.Bool
-	waiting     atomic.Bool
-	streams     atomic.Int64 // open, except those answered busy at once
-}
-
-// New returns a Server, its assets read and compressed. It starts nothing: see Run. Call Close when it is
-// no longer used.
-func New(o Options) (*Server, error) {
+func (o Options) withDefaults() Options {
 	if o.Retry == 0 {
 		o.Retry = 3 * time.Second
 	}
@@ -112,18 +95,43 @@ func New(o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, keys: newKeyring(o.Sites, o.RateLimit), sites: make(map[string]*Site)}
-	s.connections.most = o.MaxSubscribersPerAddress
-	s.waiting.Store(o.Waiting)
-	for i := range o.Sites {
-		s.sites[o.Sites[i].Name] = &o.Sites[i]
-	}
-	s.metrics = newMetrics(s)
-	files, err := loadAssets(o.Assets)
+	return o
+}
+
+// Server answers every request of the service. Streams live on after ServeHTTP returns: end them
+// with the registry's Drain, then Wait.
+type Server struct {
+	o           Options
+	handler     http.Handler
+	keys        auth.Keyring
+	sites       map[string]*Site
+	streams     *sse.Server
+	metrics     *metrics
+	failures    auth.Failures
+	connections auth.Connections
+	refusals    origin.Refusals
+	draining    atomic.Bool
+	waiting     atomic.Bool
+}
+
+// New returns a Server, its assets read and compressed. It starts nothing: see Run. Call Close when it is
+// no longer used.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	files, err := static.Load(o.Assets)
 	if err != nil {
 		return nil, err
 	}
-	if s.disconnects, err = newDisconnects(); err != nil {
+	s := &Server{o: o, sites: make(map[string]*Site)}
+	s.connections.Max, s.connections.Proxies = o.MaxSubscribersPerAddress, o.TrustedProxies
+	s.waiting.Store(o.Waiting)
+	for i, site := range o.Sites {
+		s.sites[site.Name] = &o.Sites[i]
+		s.keys.Add(site.Name, site.Keys, o.RateLimit)
+	}
+	s.metrics = newMetrics(s)
+	s.streams, err = sse.New(sse.Options{Registry: o.Registry, Retry: o.Retry, Grace: o.Grace, Flush: o.Flush})
+	if err != nil {
 		return nil, err
 	}
 	s.handler = s.withGuard(s.withCORS(s.routes(files)))
@@ -131,9 +139,9 @@ func New(o Options) (*Server, error) {
 }
 
 // Close frees what New has opened. Call it when Run has returned and no stream is open.
-func (s *Server) Close() error { return s.disconnects.close() }
+func (s *Server) Close() error { return s.streams.Close() }
 
-func (s *Server) routes(files *assetFiles) http.Handler {
+func (s *Server) routes(files *static.Files) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
 	e.Use(s.recovered)
@@ -143,8 +151,8 @@ func (s *Server) routes(files *assetFiles) http.Handler {
 	for path, h := range map[string]echo.HandlerFunc{
 		"/recent":       s.getRecent,
 		"/stats":        s.getStats,
-		"/":             files.demo,
-		"/assets/:name": files.asset,
+		"/":             getDemo(files),
+		"/assets/:name": getAsset(files),
 		"/live":         s.getLive,
 		"/ready":        s.getReady,
 	} {
@@ -154,23 +162,24 @@ func (s *Server) routes(files *assetFiles) http.Handler {
 	return e
 }
 
+func getDemo(files *static.Files) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		files.ServeDemo(c.Response(), c.Request())
+		return nil
+	}
+}
+
+func getAsset(files *static.Files) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !files.ServeAsset(c.Response(), c.Request(), c.Param("name")) {
+			return echo.ErrNotFound
+		}
+		return nil
+	}
+}
+
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	makeRoom()
-	s.handler.ServeHTTP(w, r)
-}
-
-// makeRoom grows the stack to what a request needs. Here few frames have to be moved; left to itself,
-// the runtime moves them where they are deepest, which costs a new connection a tenth of its time.
-//
-//go:noinline
-func makeRoom() {
-	var room [5 << 10]byte
-	takeRoom(&room)
-}
-
-//go:noinline
-func takeRoom(*[5 << 10]byte) {}
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // HTTP returns a net/http server around s with the time limits that streams can live with: none
 // on writing as a whole, for each write of a stream has its own.
@@ -183,7 +192,7 @@ func (s *Server) HTTP() *http.Server {
 		HTTP2: &http.HTTP2Config{ // a connection whose other end has vanished is noticed by these
 			SendPingTimeout:  20 * time.Second,
 			PingTimeout:      20 * time.Second,
-			WriteByteTimeout: slowMost,
+			WriteByteTimeout: sse.MaxStall,
 		},
 		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
 	}
@@ -200,76 +209,11 @@ func (s *Server) Refuse() {
 
 // Wait returns when no stream is open, or with the context's error. New ones that are answered busy meanwhile
 // do not count.
-func (s *Server) Wait(ctx context.Context) error { return awaitNone(ctx, &s.streams) }
+func (s *Server) Wait(ctx context.Context) error { return s.streams.Wait(ctx) }
 
-// WaitTurnedAway returns when no new stream that was answered busy is open, for when no more can come.
-func (s *Server) WaitTurnedAway(ctx context.Context) error { return awaitNone(ctx, &s.held.n) }
+// WaitBusy returns when no new stream that was answered busy is open, or with the context's error. Call it when no
+// more can come.
+func (s *Server) WaitBusy(ctx context.Context) error { return s.streams.WaitBusy(ctx) }
 
-func awaitNone(ctx context.Context, n *atomic.Int64) error {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for n.Load() > 0 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// answerError turns every error of a handler, and Echo's own, into a problem.
-func (s *Server) answerError(err error, c echo.Context) {
-	if c.Response().Committed {
-		return
-	}
-	p := problemOf(echoProblem(err))
-	if s.keys.holder(p.Field) != nil { // sent without a name before it: not even to its owner is it repeated
-		p = &Problem{Status: p.Status, Detail: "An API key stands where a field's name should: send it as api_key"}
-	}
-	if p.Status >= 500 {
-		level := slog.LevelWarn
-		if errors.Is(err, context.Canceled) { // the client has left
-			level = slog.LevelDebug
-		}
-		s.o.Logger.Log(c.Request().Context(), level, "request not served", "request", requestID(c), "path", c.Path(), "status", p.Status, "error", err)
-	}
-	writeProblem(c.Response(), c.Request(), p)
-}
-
-// echoProblem gives Echo's routing errors our words.
-func echoProblem(err error) error {
-	he, ok := err.(*echo.HTTPError)
-	if !ok {
-		return err
-	}
-	switch he.Code {
-	case http.StatusNotFound:
-		return &Problem{Status: he.Code, Detail: "There is nothing at this address: see / for what there is"}
-	case http.StatusMethodNotAllowed:
-		return &Problem{Status: he.Code, Detail: "This address does not know that method: see the Allow header"}
-	}
-	return &Problem{Status: he.Code, Detail: http.StatusText(he.Code)}
-}
-
-// siteOf returns the site that a request names, checked against its origin. The error is a 404 or,
-// after that, a 403.
-func (s *Server) siteOf(c echo.Context) (*Site, error) {
-	r := c.Request()
-	name := queryValue(r, "site")
-	if name == "" {
-		name = "default"
-	}
-	site := s.sites[name]
-	if site == nil {
-		return nil, &Problem{Status: http.StatusNotFound, Detail: "There is no such site: check data-site in the page's script tag"}
-	}
-	if origin := r.Header.Get("Origin"); origin != "" && !allowed(r, site, origin) {
-		s.refused.warn(s.o.Logger, site, origin)
-		return nil, &Problem{Status: http.StatusForbidden, Detail: "Pages of this origin may not subscribe: the service's log says what to do about it"}
-	}
-	return site, nil
-}
-
-// Run looks after open streams until ctx ends.
-func (s *Server) Run(ctx context.Context) error { return s.disconnects.run(ctx) }
+// Run ends the streams whose clients disconnect, until ctx ends.
+func (s *Server) Run(ctx context.Context) error { return s.streams.Run(ctx) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"proofstream/api/decode"
 	"proofstream/stream"
 	"proofstream/stream/signup"
 )
@@ -22,31 +23,31 @@ type stored struct {
 // then comes the key, then how many it posts, then what the signup says.
 func (s *Server) postSignup(c echo.Context, v *outcome) error {
 	r := c.Request()
-	body, err := decodeSignup(r)
+	fields, text, err := decode.Signup(r)
 	if err != nil {
 		return err
 	}
 	bodyRead(c)
-	holder, err := s.authorize(r, body.key)
+	key, err := s.authorize(r, text)
 	if err != nil {
 		return err
 	}
-	v.site = holder.site
-	if err := holder.limitRate(); err != nil {
+	v.site = key.Site
+	if err := limitRate(key); err != nil {
 		return err
 	}
-	posted, err := signup.New(body.fields)
+	posted, err := signup.New(fields)
 	if err != nil {
 		return err
 	}
-	key, err := idempotencyKey(r)
+	idempotency, err := idempotencyKey(r)
 	if err != nil {
 		return err
 	}
 	if err := s.begun(); err != nil {
 		return err
 	}
-	id, duplicate, err := s.publish(r, holder.site, posted, key)
+	id, duplicate, err := s.publish(r, key.Site, posted, idempotency)
 	if err != nil {
 		return err
 	}
@@ -74,11 +75,11 @@ func (s *Server) publish(r *http.Request, site string, posted signup.Signup, key
 // deleteSignup erases a signup and withdraws it from every open page.
 func (s *Server) deleteSignup(c echo.Context, v *outcome) error {
 	r := c.Request()
-	holder, err := s.authorize(r, "")
+	key, err := s.authorize(r, "")
 	if err != nil {
 		return err
 	}
-	v.site = holder.site
+	v.site = key.Site
 	id, err := stream.ParseID(c.Param("id"))
 	if err != nil {
 		return err
@@ -88,7 +89,7 @@ func (s *Server) deleteSignup(c echo.Context, v *outcome) error {
 	}
 	ctx, cancel := s.storing(r)
 	defer cancel()
-	if err := s.o.Registry.Retract(ctx, holder.site, id); err != nil {
+	if err := s.o.Registry.Retract(ctx, key.Site, id); err != nil {
 		return err
 	}
 	v.id, v.name = id, "retracted"

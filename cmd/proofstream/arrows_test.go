@@ -18,12 +18,18 @@ var arrows = map[string][]string{
 	"proofstream/stream/sqlitelog": {"proofstream/stream", "modernc.org/sqlite"},
 	"proofstream/stream/natslog":   {"proofstream/stream", "github.com/nats-io/nats.go"},
 	"proofstream/api": {
+		"proofstream/api/auth", "proofstream/api/decode", "proofstream/api/origin", "proofstream/api/sse", "proofstream/api/static",
 		"proofstream/stream", "proofstream/stream/signup", "proofstream/stream/registry",
-		"github.com/labstack/echo/v4", "github.com/rs/cors", "github.com/prometheus/client_golang", "github.com/tdewolff/minify/v2",
+		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang",
 	},
-	"proofstream/assets": {},
+	"proofstream/api/auth":   {},
+	"proofstream/api/decode": {"proofstream/stream/signup"},
+	"proofstream/api/origin": {"github.com/rs/cors", "golang.org/x/net"},
+	"proofstream/api/sse":    {"proofstream/stream", "proofstream/stream/registry"},
+	"proofstream/api/static": {"github.com/tdewolff/minify/v2"},
+	"proofstream/assets":     {},
 	"proofstream/cmd/proofstream": {
-		"proofstream/api", "proofstream/assets", "proofstream/stream", "proofstream/stream/registry",
+		"proofstream/api", "proofstream/api/origin", "proofstream/api/sse", "proofstream/assets", "proofstream/stream", "proofstream/stream/registry",
 		"proofstream/stream/natslog", "proofstream/stream/sqlitelog", "github.com/caarlos0/env/v11",
 	},
 }

@@ -1,0 +1,113 @@
+package decode
+
+import (
+	"bytes"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// form reads application/x-www-form-urlencoded (WHATWG URL section 5.1), except that an
+// invalid escape is refused: it shows that the sender encodes nothing.
+func (in *reading) form(body string) error {
+	for pair := range strings.SplitSeq(body, "&") {
+		if pair == "" {
+			continue
+		}
+		left, right, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(left)
+		if err != nil {
+			return malformed("A field's name has a %% that two hex digits do not follow: percent-encode the form")
+		}
+		value, err := url.QueryUnescape(right)
+		if err != nil {
+			return fieldError(name, "has a % that two hex digits do not follow: percent-encode the form")
+		}
+		if err := in.text(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// multipart reads multipart/form-data (RFC 7578) without files.
+func (in *reading) multipart(body []byte, boundary string) error {
+	if boundary == "" {
+		return malformed("The Content-Type has no usable boundary: let your HTTP client write it")
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	if !enclosed(body, boundary) {
+		return malformed("The form does not begin and end with its boundary: let your HTTP client write it")
+	}
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextRawPart()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return brokenParts
+		}
+		if err := in.part(part); err != nil {
+			return err
+		}
+	}
+}
+
+var brokenParts = malformed("The form's parts are malformed: let your HTTP client write them")
+
+// enclosed reports whether a body begins with its delimiter and ends with the first closing one, except
+// for white space. What stands before or after would be ignored otherwise, a repeated field for example.
+func enclosed(body []byte, boundary string) bool {
+	body = bytes.TrimSpace(body)
+	if !bytes.HasPrefix(body, []byte("--"+boundary)) {
+		return false
+	}
+	closing := []byte("\n--" + boundary + "--")
+	_, after, found := bytes.Cut(append([]byte("\n"), body...), closing)
+	return found && len(after) == 0
+}
+
+// part reads one field.
+func (in *reading) part(part *multipart.Part) error {
+	disposition, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	name, named := params["name"]
+	if err != nil || disposition != "form-data" || !named {
+		return malformed("A part of the form has no name: write Content-Disposition: form-data; name=\"user_name\"")
+	}
+	value, err := io.ReadAll(part)
+	if err != nil {
+		return brokenParts
+	}
+	if _, file := params["filename"]; file {
+		if known(name) {
+			return fieldError(name, "must be a text, not a file")
+		}
+		value = nil
+	}
+	if err := in.text(name, string(value)); err != nil || !known(name) {
+		return err
+	}
+	return encodedPart(part, name, value)
+}
+
+// encodedPart refuses a part whose bytes do not mean what they say in UTF-8.
+func encodedPart(part *multipart.Part, name string, value []byte) error {
+	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) {
+	case "", "7bit", "8bit", "binary":
+	default:
+		return fieldError(name, "has a Content-Transfer-Encoding: send its text as it is")
+	}
+	_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
+	charset, given := params["charset"]
+	ascii := !bytes.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf })
+	if given && !isUTF8(charset) && !ascii {
+		return fieldError(name, "is in another charset: send it in utf-8")
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+// Package static serves the widget's and the demo page's files. They are minified, compressed and hashed once, when
+// they are loaded.
+package static
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/tdewolff/minify/v2"
+	"github.com/tdewolff/minify/v2/css"
+	"github.com/tdewolff/minify/v2/js"
+	"github.com/tdewolff/minify/v2/svg"
+)
+
+// demoPage is the file that ServeDemo answers with.
+const demoPage = "demo.html"
+
+var contentTypes = map[string]string{
+	".js":   "text/javascript; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".svg":  "image/svg+xml",
+	".html": "text/html; charset=utf-8",
+	".json": "application/json",
+}
+
+// Files are ready to be served. They are safe for concurrent use.
+type Files struct {
+	byName map[string]*file // proof.js, and proof.<hash>.js of the same bytes
+}
+
+type file struct {
+	body, zipped []byte
+	contentType  string
+	hash         string // the first 12 hex digits of the body's SHA-256
+	cacheControl string
+}
+
+// Load prepares every script, style sheet, picture and page of fsys. The error names what cannot be read or minified, or
+// which of proof.js, proof.css, default.svg and demo.html is missing.
+func Load(fsys fs.FS) (*Files, error) {
+	m := minify.New()
+	m.AddFunc(".js", js.Minify)
+	m.AddFunc(".css", css.Minify)
+	m.AddFunc(".svg", svg.Minify)
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("read the assets: %w", err)
+	}
+	files := &Files{byName: make(map[string]*file)}
+	for _, entry := range entries {
+		kind := path.Ext(entry.Name())
+		if contentTypes[kind] == "" {
+			continue
+		}
+		body, err := fs.ReadFile(fsys, entry.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read the assets: %w", err)
+		}
+		if kind != ".html" {
+			if body, err = m.Bytes(kind, body); err != nil {
+				return nil, fmt.Errorf("minify %s: %w", entry.Name(), err)
+			}
+		}
+		files.byName[entry.Name()] = newFile(kind, body, cacheHour)
+	}
+	if files.byName[demoPage] == nil {
+		return nil, fmt.Errorf("the assets lack %s", demoPage)
+	}
+	files.byName[demoPage].cacheControl = cacheNever
+	return files, files.pin()
+}
+
+func newFile(kind string, body []byte, cacheControl string) *file {
+	sum := sha256.Sum256(body)
+	return &file{
+		body:         body,
+		zipped:       zip(body),
+		contentType:  contentTypes[kind],
+		hash:         hex.EncodeToString(sum[:6]),
+		cacheControl: cacheControl,
+	}
+}
+
+func zip(body []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is a valid one
+	w.Write(body)
+	w.Close()
+	return b.Bytes()
+}

@@ -1,0 +1,173 @@
+package static
+
+import (
+	"compress/gzip"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+var few = fstest.MapFS{
+	"proof.js":    {Data: []byte("let answer = 42  // why not\n" + strings.Repeat("answer += answer;\n", 300))},
+	"proof.css":   {Data: []byte("a { color: red; }")},
+	"default.svg": {Data: []byte("<svg> </svg>")},
+	"demo.html":   {Data: []byte("<!doctype html>\n<p>demo</p>\n")},
+	"frame.html":  {Data: []byte("<!doctype html>\n<p>frame</p>\n")},
+	"README.md":   {Data: []byte("not for browsers")},
+}
+
+// get asks for a path as the api would; headers are "Name: value".
+func get(t *testing.T, method, path string, headers ...string) *http.Response {
+	t.Helper()
+	files, err := Load(few)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := httptest.NewRequest(method, path, nil), httptest.NewRecorder()
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	if path == "/" {
+		files.ServeDemo(w, r)
+	} else if !files.ServeAsset(w, r, strings.TrimPrefix(path, "/assets/")) {
+		w.WriteHeader(http.StatusNotFound)
+	}
+	return w.Result()
+}
+
+func text(t *testing.T, r io.Reader) string {
+	t.Helper()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// The two variants have the same content, lengths that browsers can show, and ETags that no cache can mix up.
+func TestAssetIsServedPlainAndCompressed(t *testing.T) {
+	const path = "/assets/proof.js"
+	plain := get(t, "GET", path)
+	body := text(t, plain.Body)
+	if len(body) >= len(few["proof.js"].Data) || strings.Contains(body, "why not") {
+		t.Errorf("got %.80q…, want it minified", body)
+	}
+	if got, want := plain.Header.Get("ETag"), fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256([]byte(body)))[:12]); got != want {
+		t.Errorf("got ETag %s, want %s", got, want)
+	}
+	for accept, zipped := range map[string]bool{
+		"gzip": true, "br, gzip;q=0.5": true, "deflate,  gzip ": true,
+		"": false, "br": false, "gzip;q=0": false, "gzip; q=0.000": false, "xgzip": false, "gzip;q=x": false,
+	} {
+		got := get(t, "GET", path, "Accept-Encoding: "+accept)
+		if got.Header.Get("Vary") != "Accept-Encoding" || (got.Header.Get("Content-Encoding") == "gzip") != zipped {
+			t.Errorf("%q: got %v, want compressed: %v", accept, got.Header, zipped)
+			continue
+		}
+		sent := text(t, got.Body)
+		if got.Header.Get("Content-Length") != strconv.Itoa(len(sent)) {
+			t.Errorf("%q: got Content-Length %s for %d bytes", accept, got.Header.Get("Content-Length"), len(sent))
+		}
+		if zipped {
+			r, err := gzip.NewReader(strings.NewReader(sent))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent = text(t, r)
+		}
+		if sent != body || (got.Header.Get("ETag") == plain.Header.Get("ETag")) == zipped {
+			t.Errorf("%q: got %.80q with ETag %s", accept, sent, got.Header.Get("ETag"))
+		}
+	}
+}
+
+func TestAssetIsNotSentToWhoHasIt(t *testing.T) {
+	const path = "/assets/proof.js"
+	plain, zipped := get(t, "GET", path).Header.Get("ETag"), get(t, "GET", path, "Accept-Encoding: gzip").Header.Get("ETag")
+	for _, test := range []struct {
+		match, accept string
+		status        int
+	}{
+		{plain, "", 304}, {zipped, "gzip", 304}, {"*", "", 304}, {`"x", W/` + plain, "", 304},
+		{plain, "gzip", 200}, {zipped, "", 200}, {`"x"`, "", 200}, {strings.Trim(plain, `"`), "", 200},
+	} {
+		got := get(t, "GET", path, "If-None-Match: "+test.match, "Accept-Encoding: "+test.accept)
+		if body := text(t, got.Body); got.StatusCode != test.status || (body == "") != (test.status == 304) {
+			t.Errorf("%s, accepting %q: got %d and %d bytes, want %d", test.match, test.accept, got.StatusCode, len(body), test.status)
+		}
+		if h := got.Header; got.StatusCode == 304 && (h.Get("ETag") == "" || h.Get("Cache-Control") == "" || h.Get("Content-Encoding") != "") {
+			t.Errorf("%s: got headers %v", test.match, h)
+		}
+	}
+	head := get(t, "HEAD", path)
+	if head.StatusCode != 200 || head.Header.Get("Content-Length") == "" || text(t, head.Body) != "" {
+		t.Errorf("HEAD: got %d %v", head.StatusCode, head.Header)
+	}
+}
+
+func TestHeadersOfEachFile(t *testing.T) {
+	var manifest map[string]manifestEntry
+	if err := json.Unmarshal([]byte(text(t, get(t, "GET", "/assets/manifest.json").Body)), &manifest); err != nil || len(manifest) != 3 {
+		t.Fatalf("got manifest %v, %v", manifest, err)
+	}
+	script := map[string]string{"Content-Type": "text/javascript; charset=utf-8", "Access-Control-Allow-Origin": "*",
+		"Cross-Origin-Resource-Policy": "cross-origin", "Cache-Control": "public, max-age=3600", "Content-Security-Policy": ""}
+	with := func(base map[string]string, name, value string) map[string]string {
+		changed := maps.Clone(base)
+		changed[name] = value
+		return changed
+	}
+	for path, want := range map[string]map[string]string{
+		"/assets/proof.js":        script,
+		manifest["proof.js"].Path: with(script, "Cache-Control", "public, max-age=31536000, immutable"),
+		"/assets/default.svg":     with(script, "Content-Type", "image/svg+xml"),
+		"/assets/frame.html":      with(with(script, "Content-Type", "text/html; charset=utf-8"), "Content-Security-Policy", demoPolicy),
+		"/assets/manifest.json":   with(with(script, "Content-Type", "application/json"), "Cache-Control", "no-cache"),
+		"/":                       {"Access-Control-Allow-Origin": "", "Cache-Control": "no-cache", "Content-Security-Policy": demoPolicy},
+	} {
+		got := get(t, "GET", path)
+		for name, value := range want {
+			if got.StatusCode != 200 || got.Header.Get(name) != value {
+				t.Errorf("%s: got %d with %s %q, want %q", path, got.StatusCode, name, got.Header.Get(name), value)
+			}
+		}
+	}
+	for name, pinned := range manifest {
+		body := text(t, get(t, "GET", pinned.Path).Body)
+		sum := sha512.Sum384([]byte(body))
+		if want := "sha384-" + base64.StdEncoding.EncodeToString(sum[:]); pinned.Integrity != want || body != text(t, get(t, "GET", "/assets/"+name).Body) {
+			t.Errorf("%s: got integrity %s, want %s of the same bytes", name, pinned.Integrity, want)
+		}
+	}
+	for _, path := range []string{"/assets/demo.html", "/assets/README.md", "/assets/nothing.js", "/assets/"} {
+		if got := get(t, "GET", path); got.StatusCode != 404 || len(got.Header) != 0 {
+			t.Errorf("%s: got %d %v", path, got.StatusCode, got.Header)
+		}
+	}
+}
+
+func TestLoadNamesWhatIsMissingOrBroken(t *testing.T) {
+	for _, name := range []string{"proof.js", "proof.css", "default.svg", "demo.html"} {
+		without := maps.Clone(few)
+		delete(without, name)
+		if _, err := Load(without); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("without %s: got %v", name, err)
+		}
+	}
+	broken := maps.Clone(few)
+	broken["proof.js"] = &fstest.MapFile{Data: []byte("let let let {")}
+	if _, err := Load(broken); err == nil || !strings.Contains(err.Error(), "minify proof.js") {
+		t.Errorf("a broken script: got %v", err)
+	}
+}
