@@ -226,6 +226,9 @@ func (t *site) deliver(ctx context.Context, ev stream.Event) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if ev.ID.Seq <= t.high { // it had expired before it came
+		return nil
+	}
 	t.keep(ev)
 	t.high = ev.ID.Seq
 	t.trim()

@@ -20,6 +20,15 @@ type wrapped struct {
 	stream.Log
 	follow func()
 	read   func() error
+	bounds func(stream.Bounds) stream.Bounds
+}
+
+func (l *wrapped) Bounds(ctx context.Context, site string) (stream.Bounds, error) {
+	b, err := l.Log.Bounds(ctx, site)
+	if l.bounds != nil {
+		b = l.bounds(b)
+	}
+	return b, err
 }
 
 func (l *wrapped) Follow(ctx context.Context, site string, after uint64) iter.Seq2[stream.Event, error] {
@@ -63,6 +72,28 @@ func TestOverrunEndsStreamsAndIsToldAsAGap(t *testing.T) {
 	receive(t, s, 20)
 	if st := d.Stats(); st.Overruns != 1 || st.Ended["overrun"] != 1 {
 		t.Errorf("got %d overruns and %v, want one of each", st.Overruns, st.Ended)
+	}
+}
+
+// Events that expire before a stuck reader hands them out are not missed in silence, also when none comes after them.
+func TestExpiredBeforeHandOutIsToldAsAGap(t *testing.T) {
+	d := openFixture(t, t.TempDir(), 20)
+	hold := make(chan struct{})
+	log := &wrapped{Log: d.log, follow: func() { <-hold }, bounds: func(b stream.Bounds) stream.Bounds {
+		b.Low, b.Signups = b.High+1, 0
+		return b
+	}}
+	stop := d.start(t, log, registry.Options{})
+	t.Cleanup(func() { close(hold); stop() })
+	s, _ := d.join(t, registry.Request{Site: "default"})
+	defer s.Close(registry.Gone)
+	if _, _, err := d.log.Append(t.Context(), "default", stream.Entry{Data: []byte(`{"user_name":"Ada"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(20*time.Second, func() { s.End(registry.Slow) })
+	defer timer.Stop()
+	if b, err := s.Next(); !errors.Is(err, registry.Overrun) {
+		t.Errorf("got %q, %v, want Overrun", b.Bytes, err)
 	}
 }
 

@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"time"
+
+	"proofstream/stream"
 )
 
 // watchEvery is the time between two questions to the log of how far it reaches. A reader that is stuck
@@ -39,18 +41,28 @@ func (t *site) watch(ctx context.Context) {
 	ask, cancel := context.WithTimeout(ctx, watchEvery)
 	defer cancel()
 	b, err := t.reg.log.Bounds(ask, t.name)
+	if err == nil && t.note(b) {
+		t.endAll()
+	}
+}
+
+// note takes over bounds. It returns whether everything that was not handed out a second ago has expired: then
+// nothing more comes from the log, and the subscriptions have missed it.
+func (t *site) note(b stream.Bounds) (expired bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err != nil || b.Low > b.High { // what was not handed out has expired
-		t.missed = 0
-		return
-	}
 	t.learn(b)
+	if expired = b.Low > b.High && t.high < b.High && t.missed == b.High; expired {
+		t.buffer.reset(b.High)
+		t.high = b.High
+		t.signal()
+	}
 	t.behind = 0
 	if t.missed > t.high {
 		t.behind = t.missed - t.high
 	}
 	t.missed = b.High
+	return expired
 }
 
 // unsent returns how many sequences are known to be in the log that were not handed out. Callers hold t.mu.

@@ -14,15 +14,16 @@ import (
 // and fs.ErrNotExist when there is no log. Put in place of a log's database, while no process runs it and without
 // its -wal and -shm files, the copy is that log at the time of the backup: cursors of later events get a gap.
 func Backup(ctx context.Context, dir, file string) error {
+	if file == "" {
+		return errors.New("back up: the name of the file is empty")
+	}
 	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("back up to %s: %w", file, errors.Join(err, fs.ErrExist))
 	}
-	partial := file + ".partial"
-	err := copyDatabase(ctx, filepath.Join(dir, databaseFile), partial)
+	partial, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".partial-")
 	if err == nil {
-		err = os.Link(partial, file) // unlike a rename, never replaces a file that has come meanwhile
+		err = errors.Join(copyTo(ctx, filepath.Join(dir, databaseFile), partial, file), os.Remove(partial.Name()))
 	}
-	err = errors.Join(err, os.Remove(partial))
 	if err == nil {
 		err = syncDir(filepath.Dir(file))
 	}
@@ -32,24 +33,21 @@ func Backup(ctx context.Context, dir, file string) error {
 	return nil
 }
 
-func copyDatabase(ctx context.Context, from, to string) error {
+// copyTo fills an empty file and gives it another name.
+func copyTo(ctx context.Context, from string, partial *os.File, to string) error {
+	defer partial.Close()
 	c, err := openReading(from)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	f, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
-	if err != nil {
+	if err := c.execContext(ctx, "VACUUM INTO ?", partial.Name()); err != nil {
+		return worded(err)
+	}
+	if err := errors.Join(markClosed(partial.Name()), partial.Sync()); err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := c.execContext(ctx, "VACUUM INTO ?", to); err != nil {
-		return err
-	}
-	if err := markClosed(to); err != nil {
-		return err
-	}
-	return f.Sync()
+	return os.Link(partial.Name(), to) // unlike a rename, never replaces a file that has come meanwhile
 }
 
 // markClosed has a copy say that no process has it open: then it is not taken for a database that has lost commits.

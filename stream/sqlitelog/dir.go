@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -19,7 +20,7 @@ const (
 // takeDir creates the directory if it is missing and locks it.
 func (l *Log) takeDir(ctx context.Context) error {
 	dir := l.opts.Dir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := l.makeDir(dir); err != nil {
 		return explain(err, dir)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
@@ -28,6 +29,21 @@ func (l *Log) takeDir(ctx context.Context) error {
 	}
 	l.lock = f
 	return l.takeLock(ctx)
+}
+
+// makeDir creates a directory and those above it, as far as they are missing, and puts each on disk.
+func (l *Log) makeDir(dir string) error {
+	if exists(dir) {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if err := l.makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return l.syncDir(parent)
 }
 
 // takeLock waits until the directory is free, at most for Options.Wait.
@@ -72,15 +88,18 @@ func (l *Log) tryLockInTime(ctx context.Context) (free bool, err error) {
 	}
 }
 
-// syncDir puts on disk which files the directory has.
-func (l *Log) syncDir() error {
-	err := syncDir(l.opts.Dir)
-	if unsupportedSync(err) {
-		l.opts.Logger.Warn("this file system cannot sync directories: after a power cut soon after the first start, the log's files may be missing",
-			"dir", l.opts.Dir)
-		return nil
+// syncDir puts on disk which files a directory has.
+func (l *Log) syncDir(dir string) error {
+	err := syncDir(dir)
+	if !unsupportedSync(err) {
+		return err
 	}
-	return err
+	if !l.unsynced {
+		l.opts.Logger.Warn("this file system cannot sync directories: after a power cut soon after the first start, the log's files may be missing",
+			"dir", dir)
+	}
+	l.unsynced = true
+	return nil
 }
 
 func syncDir(dir string) error {
@@ -108,6 +127,8 @@ func explain(err error, path string) error {
 		return fmt.Errorf("%s is a directory; move it away", path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: let this user read and write it, or choose another directory%s", err, ownership(path))
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: mount it for writing, or choose another directory", err)
 	case statErr == nil && filepath.Base(path) != databaseFile && !info.IsDir():
 		return fmt.Errorf("%s is not a directory; choose another path or move the file away", path)
 	}

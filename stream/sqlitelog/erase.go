@@ -34,14 +34,14 @@ func (t *tx) erase(name string, seq uint64) error {
 		found = true
 		return scan(r, &kind)
 	}, row)
-	t.request.truncate = found || t.unclean
+	t.request.purge = found || t.unclean
 	if err != nil || !found {
 		return err
 	}
 	if s, err = t.site(name); err != nil {
 		return err
 	}
-	t.erased, t.unclean = true, true // unclean also if the transaction fails: then a checkpoint too many
+	t.unclean = true // also if the transaction fails: then a purge too many
 	if err := t.remove(s, row); err != nil {
 		return err
 	}
@@ -74,6 +74,9 @@ func (l *Log) quarantine(ctx context.Context, name string, row int64) error {
 	err := l.submit(ctx, func(t *tx) error {
 		var bad *badRow
 		there := false
+		if err := t.conn.exec("PRAGMA shrink_memory"); err != nil { // its cache may have the page as it was
+			return err
+		}
 		err := t.conn.query("SELECT id, kind, at, data, sum FROM events WHERE id = ?", func(r []driver.Value) error {
 			there = true
 			_, err := scanEvent(r, stream.NewEpochs(1))

@@ -3,6 +3,9 @@ package sqlitelog
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -35,11 +38,30 @@ func (l *Log) damaged(faults int) {
 	l.damage += faults
 }
 
-// writable returns why nothing can be written before a restart, or nil.
+// writable returns why nothing can be written before a restart, or nil. A database that is no longer under its name
+// would take signups that nobody finds again.
 func (l *Log) writable() error {
+	if now, err := os.Stat(l.path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, l.identity) {
+		return l.foundCorrupt(fmt.Errorf("%w: %s was removed or replaced while the service ran", errCorrupt, l.path))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.corrupt
+}
+
+// probeSize is what has to fit on the disk before a log that could not be written is tried again: more than any append
+// takes.
+const probeSize = 128 << 10
+
+// probeDisk writes and removes a file. A transaction that changes little would fit where no signup does.
+func (l *Log) probeDisk() error {
+	path := filepath.Join(l.opts.Dir, "proofstream.probe")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return explain(err, l.opts.Dir)
+	}
+	_, err = f.Write(make([]byte, probeSize))
+	return errors.Join(err, f.Sync(), f.Close(), os.Remove(path))
 }
 
 // succeeded publishes the state after a commit, which proves that the log is healthy.
@@ -97,6 +119,14 @@ func (l *Log) foundCorrupt(err error) error {
 		l.opts.Logger.Error("event log is damaged; restart to repair it", "dir", l.opts.Dir, "error", err)
 	}
 	return l.corrupt
+}
+
+// worded adds what an error of SQLite means.
+func worded(err error) error {
+	if code(err) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s (%w)", inWords(err), err)
 }
 
 // inWords says what an error of SQLite means for the operator.

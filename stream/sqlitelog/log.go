@@ -35,10 +35,12 @@ type Log struct {
 	readers  chan *conn    // those not in use
 
 	// Set by Open.
-	lock     *os.File // the locked file, which also has the record of commits
-	instance string   // of the database
-	writer   *writer  // of Open, then Run, then Close
-	pooled   int      // connections in readers, with those in use
+	lock     *os.File    // the locked file, which also has the record of commits
+	instance string      // of the database
+	identity os.FileInfo // of its file
+	writer   *writer     // of Open, then Run, then Close
+	pooled   int         // connections in readers, with those in use
+	unsynced bool        // the file system cannot sync directories, which was logged
 
 	// mu guards what follows.
 	mu      sync.Mutex
@@ -83,7 +85,7 @@ func (l *Log) release() error {
 		errs = append(errs, (<-l.readers).close())
 	}
 	if l.writer != nil {
-		errs = append(errs, l.writer.conn.close())
+		errs = append(errs, l.writer.conn.close(), l.writer.file.Close())
 		l.writer = nil
 	}
 	if l.lock != nil {

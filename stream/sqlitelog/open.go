@@ -23,7 +23,7 @@ func (l *Log) Open(ctx context.Context) error {
 		err = l.openDatabase(ctx)
 	}
 	if err == nil {
-		err = l.syncDir()
+		err = l.syncDir(l.opts.Dir)
 	}
 	if err != nil {
 		l.mu.Lock()
@@ -72,7 +72,7 @@ func (l *Log) openDatabase(ctx context.Context) error {
 	} else if err := l.compare(last, c); err != nil {
 		return err
 	}
-	return l.start(c)
+	return worded(l.start(c))
 }
 
 // What a file can be before SQLite has looked at it.
@@ -135,7 +135,7 @@ func (l *Log) create() error {
 	if err != nil {
 		return explain(err, l.path)
 	}
-	return l.syncDir()
+	return l.syncDir(l.opts.Dir)
 }
 
 // createDatabase makes a new database.
@@ -156,13 +156,14 @@ func createDatabase(path, instance string) error {
 	return nil
 }
 
-// createSchema fills an empty database.
+// createSchema fills an empty database. The write-ahead log comes last: SQLite does not tell when it cannot move the content
+// of that to the file on close.
 func createSchema(c *conn, m metaRow) error {
 	statements := append([]string{
-		"PRAGMA journal_mode = WAL",
+		"PRAGMA journal_mode = OFF", // a crash begins again
+		"BEGIN IMMEDIATE",
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
-		"BEGIN IMMEDIATE",
 	}, schema...)
 	for _, sql := range statements {
 		if err := c.exec(sql); err != nil {
@@ -172,7 +173,7 @@ func createSchema(c *conn, m metaRow) error {
 	if err := c.exec("INSERT INTO meta VALUES (1, ?, ?, ?)", m.instance, m.open, m.sum()); err != nil {
 		return err
 	}
-	return c.exec("COMMIT")
+	return errors.Join(c.exec("COMMIT"), c.exec("PRAGMA journal_mode = WAL"))
 }
 
 // compare tells the loss of the newest commits, which the database itself cannot show. The new epochs give a gap
@@ -202,11 +203,21 @@ func (l *Log) compare(last *commits, c *checked) error {
 func (l *Log) start(c *checked) error {
 	// Ext4 and others then need not journal the times of the file at each commit. SQLite's own default.
 	sqlite.Fdatasync(true)
-	conn, err := openConn(l.path, writing)
+	file, err := os.Open(l.path)
 	if err != nil {
 		return err
 	}
-	l.writer = &writer{log: l, conn: conn, tx: c.tx, due: 0, unclean: true, quarantined: map[int64]bool{}}
+	if l.identity, err = file.Stat(); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	conn, err := openConn(l.path, writing)
+	if err == nil {
+		err = conn.exec("PRAGMA journal_mode = WAL") // which a backup has not
+	}
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	l.writer = &writer{log: l, conn: conn, file: file, tx: c.tx, due: 0, unclean: true, quarantined: map[int64]bool{}}
 	l.instance = c.meta.instance
 	l.mu.Lock()
 	l.sites = c.sites
@@ -219,17 +230,17 @@ func (l *Log) start(c *checked) error {
 		l.pooled++
 		l.readers <- r
 	}
-	begin := &request{ctx: context.Background(), do: func(t *tx) error { return t.begin(l.opts.Sites) }}
 	if err := l.writer.setOpen(1); err != nil {
 		return err
 	}
-	if err := l.writer.write([]*request{begin}, true); err != nil {
-		return err
-	}
+	// The write-ahead log may have pages whose sync failed before a crash: they can be read, but are not on disk, and a
+	// power cut would lose every commit after them. And that the database is open has to be in its file: the
+	// write-ahead log may be what gets lost.
 	if err := l.writer.truncate(); err != nil && !errors.Is(err, errBusy) {
 		return err
 	}
-	return nil
+	begin := &request{ctx: context.Background(), do: func(t *tx) error { return t.begin(l.opts.Sites) }}
+	return l.writer.write([]*request{begin}, true)
 }
 
 // begin opens a new epoch of every site, and creates those that are new.

@@ -109,7 +109,7 @@ func (l *Log) commitSalvage(fresh string) error {
 	if err := os.Rename(fresh, l.path+salvagedSuffix+name); err != nil {
 		return err
 	}
-	return l.syncDir()
+	return l.syncDir(l.opts.Dir)
 }
 
 func exists(path string) bool {
@@ -132,9 +132,9 @@ func (l *Log) finishSalvage() (aside string, err error) {
 				return "", err
 			}
 		}
-		err = errors.Join(removeDatabase(l.path), l.syncDir()) // what is left of it is the -shm
+		err = errors.Join(removeDatabase(l.path), l.syncDir(l.opts.Dir)) // what is left of it is the -shm
 		if err == nil {
-			err = errors.Join(os.Rename(l.path+salvagedSuffix+name, l.path), l.syncDir())
+			err = errors.Join(os.Rename(l.path+salvagedSuffix+name, l.path), l.syncDir(l.opts.Dir))
 		}
 		break
 	}

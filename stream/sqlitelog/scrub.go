@@ -1,35 +1,67 @@
 package sqlitelog
 
 import (
+	"context"
 	"database/sql/driver"
 	"encoding/binary"
+	"io"
 )
 
-// scrub zeros the unallocated space of every page. The setting secure_delete zeros a row that is deleted, but
-// when SQLite moves rows between pages to balance a tree, it leaves copies in the unallocated space of the
-// pages that it rebuilds (rebuildPage, btree.c). An erased row may have such copies anywhere.
-func (t *tx) scrub() error {
-	type change struct {
-		page int64
-		data []byte
+// purge removes the bytes of erased events from the files. The setting secure_delete zeros a row that is deleted,
+// but the write-ahead log has older versions of its page, and when SQLite moves rows between pages to balance a tree,
+// it leaves copies in the unallocated space of the pages that it rebuilds (rebuildPage, btree.c): anywhere in the
+// database. After a truncating checkpoint the file has all pages, and this goroutine alone changes it.
+func (w *writer) purge() error {
+	if err := w.truncate(); err != nil {
+		return err
 	}
-	var changes []change
-	err := t.conn.query("SELECT pgno, data FROM sqlite_dbpage", func(r []driver.Value) error {
-		var c change
-		if err := scan(r, &c.page, &c.data); err != nil {
-			return err
+	dirty, err := dirtyPages(w.file)
+	if err == nil && len(dirty) > 0 {
+		scrub := func(t *tx) error { return t.scrub(dirty) }
+		if err = w.write([]*request{{ctx: context.Background(), do: scrub}}, false); err == nil {
+			err = w.truncate()
 		}
-		if clearGap(c.page, c.data) {
-			changes = append(changes, c)
-		}
-		return nil
-	})
-	for _, c := range changes {
-		if err == nil {
-			err = t.conn.exec("UPDATE sqlite_dbpage SET data = ? WHERE pgno = ?", c.data, c.page)
-		}
+	}
+	if err == nil {
+		w.unclean = false
 	}
 	return err
+}
+
+// dirtyPages returns the numbers of the pages with something in their unallocated space. It reads the file
+// itself: a million events take SQLite's sqlite_dbpage half a second.
+func dirtyPages(file io.ReaderAt) (numbers []int64, err error) {
+	chunk := make([]byte, 64*pageSize)
+	for number := int64(0); ; {
+		n, err := file.ReadAt(chunk, number*pageSize)
+		for page := chunk[:n]; len(page) >= pageSize; page = page[pageSize:] {
+			number++
+			if clearGap(number, page[:pageSize]) {
+				numbers = append(numbers, number)
+			}
+		}
+		if err == io.EOF {
+			return numbers, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// scrub zeros the unallocated space of pages.
+func (t *tx) scrub(numbers []int64) error {
+	for _, n := range numbers {
+		var page []byte
+		err := t.conn.query("SELECT data FROM sqlite_dbpage WHERE pgno = ?", func(r []driver.Value) error { return scan(r, &page) }, n)
+		if err == nil && clearGap(n, page) {
+			err = t.conn.exec("UPDATE sqlite_dbpage SET data = ? WHERE pgno = ?", page, n)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clearGap zeros what is between the cell pointers and the cells of a b-tree page, and says whether there

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -80,38 +78,6 @@ func TestGroupCommit(t *testing.T) {
 	wg.Wait()
 	if commits := readRecord(l.lock).tx - before; commits > publishers*each/2 {
 		t.Errorf("%d appends of %d publishers took %d commits; want at most half as many", publishers*each, publishers, commits)
-	}
-}
-
-// TestErasedBytesAreGone looks for the bytes of erased events in every file. Events of several sizes and sites make
-// SQLite move rows between pages, which must leave no copies.
-func TestErasedBytesAreGone(t *testing.T) {
-	dir := t.TempDir()
-	l := run(t, Options{Dir: dir, Limits: stream.Limits{Events: 100}})
-	r := rand.New(rand.NewPCG(1, 2))
-	type stored struct {
-		site, secret, key string
-		seq               uint64
-	}
-	var all []stored
-	for i := range 600 {
-		e := stored{site: fmt.Sprint("s", r.IntN(5)), secret: fmt.Sprintf("secret-%06d-", i), key: fmt.Sprintf("key-%06d", i)}
-		size := []int{20, 300, 4000, stream.MaxData - 100}[r.IntN(100)/33]
-		text := fmt.Sprintf(`{"a":"%s","b":"%s","c":"%[1]s"}`, e.secret, strings.Repeat("x", r.IntN(size)))
-		e.seq = mustAppend(t, l, e.site, text, e.key).Seq
-		all = append(all, e)
-		if i%3 > 0 {
-			continue
-		}
-		gone := all[max(0, len(all)-1-r.IntN(60))]
-		if err := l.Erase(t.Context(), gone.site, gone.seq); err != nil {
-			t.Fatal(err)
-		}
-		for _, text := range []string{gone.secret, gone.key} {
-			if files := holding(t, dir, text); len(files) > 0 {
-				t.Fatalf("after erasure %d, %q is still in %v", i, text, files)
-			}
-		}
 	}
 }
 

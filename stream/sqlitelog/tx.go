@@ -14,7 +14,6 @@ type tx struct {
 	now     int64            // time of what is stored, Unix milliseconds
 	sites   map[string]*site // changed or created
 	probe   bool             // write something in any case
-	erased  bool             // an event was
 }
 
 // run does the requests, applies the retention and commits.
@@ -51,12 +50,7 @@ func (t *tx) do(batch []*request) error {
 		}
 	}
 	if t.probe {
-		if err := t.conn.exec("UPDATE meta SET open = open"); err != nil {
-			return err
-		}
-	}
-	if t.erased {
-		return t.scrub()
+		return t.conn.exec("UPDATE meta SET open = open")
 	}
 	return nil
 }
@@ -91,7 +85,7 @@ func (t *tx) create(name string) (*site, error) {
 	for taken > 0 {
 		var err error
 		id = 1 + rand.Int64N(maxSite)
-		if taken, err = t.conn.value("SELECT count(*) FROM site_names WHERE id = ?", id); err != nil {
+		if taken, err = t.conn.value("SELECT count(*) FROM site_copies WHERE id = ?", id); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +94,7 @@ func (t *tx) create(name string) (*site, error) {
 		return nil, err
 	}
 	t.sites[name] = s
-	if err := t.conn.exec("INSERT INTO site_names VALUES (?, ?, ?)", s.id, name, siteNameSum(s.id, name)); err != nil {
+	if err := t.conn.exec("INSERT INTO site_copies VALUES (?, ?, '', 0)", s.id, name); err != nil {
 		return nil, err
 	}
 	return s, t.conn.exec("INSERT INTO sites VALUES (?, ?, 0, 0, 0, 0, '', 0, 0)", s.id, name) // save completes it
@@ -109,6 +103,12 @@ func (t *tx) create(name string) (*site, error) {
 // save stores the state of a site.
 func (t *tx) save(s *site) error {
 	s.siteRow.tx = t.tx + 1
+	if s.newHistory {
+		s.newHistory = false
+		if err := t.conn.exec("UPDATE site_copies SET epochs = ?, sum = ? WHERE id = ?", s.epochs, copySum(s.id, s.name, s.epochs), s.id); err != nil {
+			return err
+		}
+	}
 	return t.conn.exec("UPDATE sites SET low = ?, high = ?, events = ?, signups = ?, epochs = ?, tx = ?, sum = ? WHERE id = ?",
 		int64(s.low), int64(s.high), s.events, s.signups, s.epochs, s.siteRow.tx, s.sum(), s.id)
 }

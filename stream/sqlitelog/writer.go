@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
@@ -18,11 +19,11 @@ const (
 
 // request asks the writer for a change.
 type request struct {
-	ctx      context.Context
-	do       func(*tx) error // runs in a transaction with those of others
-	done     chan error
-	err      error // its own; others' changes are stored
-	truncate bool  // set by do: the answer has to wait for a truncating checkpoint
+	ctx   context.Context
+	do    func(*tx) error // runs in a transaction with those of others
+	done  chan error
+	err   error // its own; others' changes are stored
+	purge bool  // set by do: the answer has to wait for a purge
 }
 
 // submit has the writer do a change, and returns when it is on disk. The error is that of the context,
@@ -53,11 +54,12 @@ func (l *Log) submit(ctx context.Context, do func(*tx) error) error {
 type writer struct {
 	log       *Log
 	conn      *conn
+	file      *os.File   // the database; to close it would drop the locks of conn and of the readers, as POSIX has it
 	tx        int64      // number of the last committed transaction
 	due       int64      // when retention has something to remove, Unix milliseconds
 	ticked    time.Time  // when it was last applied
-	unclean   bool       // the write-ahead log may hold erased bytes
-	erasing   []*request // erasures that wait for a truncating checkpoint
+	unclean   bool       // the files may hold erased bytes
+	erasing   []*request // erasures that wait for a purge
 	truncated time.Time  // when that was last tried
 
 	quarantined map[int64]bool // row ids of events that were removed because they do not fit their sum
@@ -111,7 +113,7 @@ func (w *writer) commit(batch []*request) {
 		switch {
 		case err != nil:
 			r.done <- err
-		case r.truncate:
+		case r.purge:
 			w.erasing = append(w.erasing, r)
 		default:
 			r.done <- r.err
@@ -163,10 +165,13 @@ func (w *writer) pause() time.Duration {
 
 // tick applies the retention where it is due. While the log is not healthy it also probes whether it can be written.
 func (w *writer) tick() {
-	if w.due > w.log.now().UnixMilli() && w.log.Healthy() == nil {
+	if w.log.writable() != nil || w.due > w.log.now().UnixMilli() && w.log.Healthy() == nil {
 		return
 	}
 	w.ticked = time.Now()
+	if w.log.Healthy() != nil && w.log.probeDisk() != nil {
+		return
+	}
 	names, next := w.log.dueSites()
 	w.due = next
 	retain := func(t *tx) error {
@@ -182,13 +187,13 @@ func (w *writer) tick() {
 	}
 }
 
-// finishErasures truncates the write-ahead log, which holds older versions of pages, and answers the
-// erasures that wait for it. A reader of another process delays it.
+// finishErasures removes the erased bytes from the files, and answers the erasures that wait for it. A reader of
+// another process delays it.
 func (w *writer) finishErasures() {
 	if time.Since(w.truncated) < truncateEvery {
 		return
 	}
-	err := w.truncate()
+	err := w.purge()
 	if err == nil {
 		w.answerErasures(nil)
 		return
@@ -225,7 +230,7 @@ func (w *writer) truncate() error {
 		err = errBusy
 	}
 	if err == nil {
-		w.unclean, w.truncated = false, time.Time{}
+		w.truncated = time.Time{}
 	}
 	return errors.Join(err, w.conn.exec("PRAGMA busy_timeout = 5000"))
 }

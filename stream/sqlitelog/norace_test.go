@@ -1,0 +1,5 @@
+//go:build !race
+
+package sqlitelog
+
+const raceCost = 1
