@@ -22,9 +22,9 @@ type options struct {
 	pids                        []int
 	quiet                       bool
 
-	floor string   // if set, only serve the floor
-	compare  bool     // only compare reports
-	reports  []string // files to compare
+	floor   string   // if set, only serve the floor
+	compare bool     // only compare reports
+	reports []string // files to compare
 }
 
 const usageText = `loadgen measures a proofstream installation over HTTP and audits that every subscriber receives

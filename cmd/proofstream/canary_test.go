@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,42 +19,40 @@ const (
 
 // A whole run with every key used in every place, right and wrong, at debug level and in both
 // formats: nothing that comes out of the service may hold a key, or a part of one.
-func TestNoKeyIsEverTold(t *testing.T) {
+func TestNoKeyLeavesTheService(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
 			secret := filepath.Join(t.TempDir(), "keys")
 			if err := os.WriteFile(secret, []byte(canaryFileKey+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			metrics := freeAddress(t)
-			p := launch(t, "PROOF_LOG_LEVEL=debug", "PROOF_LOG_FORMAT="+format, "PROOF_METRICS_ADDR="+metrics,
+			p := launch(t, "PROOF_LOG_LEVEL=debug", "PROOF_LOG_FORMAT="+format, metricsOn(t),
 				"PROOF_API_KEYS="+canaryKey+","+canaryNewKey, "PROOF_API_KEYS_FILE="+secret,
 				"PROOF_SITES_0_NAME=shop", "PROOF_SITES_0_API_KEYS="+canaryShopKey,
 				"PROOF_SITES_0_ALLOWED_ORIGINS=https://shop.example.com")
 			_, rest, _ := strings.Cut(p.awaitLog("serving"), "http://")
 			p.url = "http://" + strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' || r == '"' })[0]
-			told := tellEverything(t, p)
-			ops := &program{t: t, url: "http://" + metrics}
+			answers := askEverything(t, p)
 			for _, path := range []string{"/metrics", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1",
 				"/debug/pprof/allocs", "/debug/pprof/cmdline", "/debug/pprof/", "/debug/pprof/trace?seconds=0.05"} {
-				told = append(told, ops.get(t, path).body)
+				answers = append(answers, p.ops.get(t, path).body)
 			}
 			p.term()
 			p.wait()
-			if said := p.stderr.String(); !strings.Contains(said, "stored") || !strings.Contains(said, "unauthorized") {
-				t.Errorf("the keys were not used:\n%s", said)
+			if log := p.stderr.String(); !strings.Contains(log, "stored") || !strings.Contains(log, "unauthorized") {
+				t.Errorf("the keys were not used:\n%s", log)
 			}
-			for _, text := range append(told, p.stderr.String()) {
+			for _, text := range append(answers, p.stderr.String()) {
 				if at := strings.Index(text, "birdsong"); at >= 0 {
-					t.Errorf("a key is told: …%s…", text[max(0, at-200):min(len(text), at+60)])
+					t.Errorf("a key is in: …%s…", text[max(0, at-200):min(len(text), at+60)])
 				}
 			}
 		})
 	}
 }
 
-// tellEverything makes requests of all kinds and returns all that was answered.
-func tellEverything(t *testing.T, p *program) (told []string) {
+// askEverything makes requests of all kinds and returns all that was answered.
+func askEverything(t *testing.T, p *program) (answers []string) {
 	t.Helper()
 	form, json := "Content-Type: application/x-www-form-urlencoded", "Content-Type: application/json"
 	keys := []string{canaryKey, canaryNewKey, canaryFileKey, canaryShopKey}
@@ -64,7 +61,7 @@ func tellEverything(t *testing.T, p *program) (told []string) {
 		if err != nil && !strings.HasPrefix(path, "/events") {
 			t.Fatal(err)
 		}
-		told = append(told, fmt.Sprint(got.status, got.header, got.body))
+		answers = append(answers, fmt.Sprint(got.status, got.header, got.body))
 		return got
 	}
 	for _, wrong := range []string{canaryKey + "x", canaryKey[:20]} {
@@ -99,10 +96,10 @@ func tellEverything(t *testing.T, p *program) (told []string) {
 		note("PUT", "/signup?api_key="+key, "", bearer)
 		note("GET", "/signup?api_key="+key, "")
 	}
-	return append(told, openAndClose(p, "Authorization: Bearer "+canaryKey)...)
+	return append(answers, openAndClose(p, "Authorization: Bearer "+canaryKey)...)
 }
 
-// openAndClose opens a stream with a key that it needs not, and leaves.
+// openAndClose opens a stream with a key that it does not need, and closes it.
 func openAndClose(p *program, header string) []string {
 	r, _ := http.NewRequest("GET", p.url+"/events?recent=20&api_key="+canaryKey, nil) // the address is a good one
 	name, value, _ := strings.Cut(header, ": ")
@@ -121,22 +118,17 @@ func openAndClose(p *program, header string) []string {
 func TestNoKeyIsInACrash(t *testing.T) {
 	p := start(t, "PROOF_API_KEYS="+canaryKey)
 	p.post(t, "user_name=Ada")
-	l := p.listen(t, "")
-	defer l.cancel()
-	half, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://")) // a post under way, its key read
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer half.Close()
+	p.listen(t, "")
+	half := p.raw(t, "") // a post under way, its key read
 	fmt.Fprintf(half, "POST /signup HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{", canaryKey)
 	p.get(t, "/live") // by then the other one is being read
 	p.crash()
 	p.wait()
-	said := p.stderr.String()
-	if !strings.Contains(said, "goroutine ") {
-		t.Fatalf("there are no stacks:\n%s", said)
+	log := p.stderr.String()
+	if !strings.Contains(log, "goroutine ") {
+		t.Fatalf("there are no stacks:\n%s", log)
 	}
-	if strings.Contains(said, "birdsong") {
+	if strings.Contains(log, "birdsong") {
 		t.Error("a key is in the stacks")
 	}
 }

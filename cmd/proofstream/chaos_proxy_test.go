@@ -1,7 +1,7 @@
 package main
 
 import (
-	"io"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -10,135 +10,75 @@ import (
 	"time"
 )
 
-// badNetwork is a proxy in front of the service that does to connections what networks do: it cuts, resets, delays
-// and throttles them, at random, in the middle of whatever they carry.
-type badNetwork struct {
-	listener net.Listener
-	to       atomic.Pointer[string] // host:port of the service
-	calm     atomic.Bool            // does no harm from now on
-	rng      *lockedRand
-	mu       sync.Mutex // guards open
-	open     map[net.Conn]bool
-	done     sync.WaitGroup
+// faultyNetwork is a proxy in front of the service that does to connections what networks do: it cuts, resets, delays and
+// throttles them, at random, in the middle of whatever they carry.
+type faultyNetwork struct {
+	url       string
+	faultless atomic.Bool // no faults from now on
+
+	mu  sync.Mutex // guards rng
+	rng *rand.Rand
 
 	cuts, resets, refusals, throttled atomic.Int64
 }
 
-// lockedRand is a seeded source for several goroutines.
-type lockedRand struct {
-	mu sync.Mutex
-	r  *rand.Rand
-}
-
-func (l *lockedRand) n(n int) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.r.IntN(n)
-}
-
-func newBadNetwork(t testing.TB, to string, seed uint64) *badNetwork {
+func startFaultyNetwork(t testing.TB, to string, seed uint64) *faultyNetwork {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &badNetwork{listener: l, rng: &lockedRand{r: rand.New(rand.NewPCG(seed, seed))}, open: map[net.Conn]bool{}}
-	b.to.Store(&to)
-	b.done.Go(b.accept)
-	t.Cleanup(func() {
-		l.Close()
-		b.each(func(c net.Conn) { c.Close() })
-		b.done.Wait()
-	})
-	return b
-}
-
-func (b *badNetwork) url() string { return "http://" + b.listener.Addr().String() }
-
-func (b *badNetwork) accept() {
-	for {
-		c, err := b.listener.Accept()
-		if err != nil {
-			return
+	f := &faultyNetwork{rng: rand.New(rand.NewPCG(seed, seed))}
+	f.url = "http://" + startTCPProxy(t, func() (net.Conn, error) {
+		if !f.faultless.Load() && f.intN(20) == 0 {
+			f.refusals.Add(1)
+			return nil, errors.New("refused")
 		}
-		b.track(c, true)
-		b.done.Go(func() { b.serve(c) })
-	}
+		return net.DialTimeout("tcp", to, time.Second)
+	}, f.carry)
+	return f
 }
 
-func (b *badNetwork) track(c net.Conn, open bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if open {
-		b.open[c] = true
-	} else {
-		delete(b.open, c)
-	}
+func (f *faultyNetwork) intN(n int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.rng.IntN(n)
 }
 
-func (b *badNetwork) each(do func(net.Conn)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for c := range b.open {
-		do(c)
-	}
-}
-
-func (b *badNetwork) serve(client net.Conn) {
-	defer b.track(client, false)
-	defer client.Close()
-	if !b.calm.Load() && b.rng.n(20) == 0 {
-		b.refusals.Add(1)
-		return
-	}
-	server, err := net.DialTimeout("tcp", *b.to.Load(), time.Second)
-	if err != nil {
-		return
-	}
-	b.track(server, true)
-	defer b.track(server, false)
-	defer server.Close()
-	b.done.Go(func() {
-		io.Copy(server, client)
-		server.Close()
-		client.Close()
-	})
-	b.harm(client, server)
-}
-
-// harm passes an answer on, in pieces of any size, until it has had enough.
-func (b *badNetwork) harm(client, server net.Conn) {
-	left := 200 + b.rng.n(40_000) // bytes that this connection lives for
-	slow := b.rng.n(4) == 0
+// carry passes an answer on, in pieces of any size, for as many bytes as chance gives the connection.
+func (f *faultyNetwork) carry(client, server net.Conn) {
+	left := 200 + f.intN(40_000)
+	slow := f.intN(4) == 0
 	if slow {
-		b.throttled.Add(1)
+		f.throttled.Add(1)
 	}
 	for buf := make([]byte, 4096); ; {
 		piece := buf
-		if slow && !b.calm.Load() {
-			piece = buf[:1+b.rng.n(100)]
+		if slow && !f.faultless.Load() {
+			piece = buf[:1+f.intN(100)]
 		}
 		n, err := server.Read(piece)
 		if err != nil {
 			return
 		}
-		if !b.calm.Load() {
+		if !f.faultless.Load() {
 			if left -= n; left < 0 {
-				client.Write(piece[:b.rng.n(n)])
-				if b.rng.n(2) == 0 {
-					b.resets.Add(1)
-					client.(*net.TCPConn).SetLinger(0) // closing then resets
-				} else {
-					b.cuts.Add(1)
-				}
+				client.Write(piece[:f.intN(n)])
+				f.cut(client)
 				return
 			}
-			if slow || b.rng.n(50) == 0 {
-				time.Sleep(time.Duration(b.rng.n(20)) * time.Millisecond) // a delay is the harm
+			if slow || f.intN(50) == 0 {
+				time.Sleep(time.Duration(f.intN(20)) * time.Millisecond) // the delay is the fault
 			}
 		}
 		if _, err := client.Write(piece[:n]); err != nil {
 			return
 		}
 	}
+}
+
+// cut makes the end of a connection a reset, or leaves it a plain one.
+func (f *faultyNetwork) cut(client net.Conn) {
+	if f.intN(2) == 0 {
+		f.resets.Add(1)
+		client.(*net.TCPConn).SetLinger(0)
+		return
+	}
+	f.cuts.Add(1)
 }

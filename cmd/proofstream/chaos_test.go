@@ -1,38 +1,35 @@
 package main
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
 
 // TestChaos is the sum of all promises of delivery: while backends post and retry, a bad network cuts, resets, delays
-// and throttles every stream, and the server is killed with SIGKILL or told to stop, and started again, over and
-// over. In the end each subscriber's receptions are held against the log: everything acknowledged is in the log
-// once, and whatever is in the log after a subscriber's first position has come to it in order, once, but for what it
-// was told that it missed.
+// and throttles every stream, and the server is killed with SIGKILL or SIGTERM, and started again, over and
+// over. In the end each subscriber's receptions are compared with the log: everything acknowledged is in the log
+// once, and whatever is in the log after a subscriber's first cursor has come to it in order, once.
 //
 // It takes seconds; with PROOF_TEST_LONG=1 five minutes.
 func TestChaos(t *testing.T) {
+	slow(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	lasts := time.Duration(scaled(12, 300)) * time.Second
 	p := start(t, "PROOF_RETAIN=1000000", "PROOF_RETRY=20ms", "PROOF_HEARTBEAT=100ms", "PROOF_BUFFER=16", "PROOF_SHUTDOWN_GRACE=1s")
 	first := p.listen(t, "").ready(t).id
-	network := newBadNetwork(t, strings.TrimPrefix(p.url, "http://"), seed)
+	network := startFaultyNetwork(t, strings.TrimPrefix(p.url, "http://"), seed)
 
 	var sources []*source
 	for range scaled(40, 200) {
-		s := newSource(func() string { return network.url() + "/events" })
+		s := server{url: network.url}.source("")
 		s.start(t, true)
 		sources = append(sources, s)
 	}
-	posts := newBackends(t, network.url(), 4)
+	posts := startLoad(t, server{url: network.url, key: testKey}, 0, 4, 0)
 
 	kills, terms := 0, 0
 	rng := rand.New(rand.NewPCG(seed, 1))
@@ -43,18 +40,16 @@ func TestChaos(t *testing.T) {
 			p.kill()
 		} else {
 			terms++
-			p.term()
-			if status := p.wait(); status != 0 {
-				t.Errorf("after SIGTERM: status %d", status)
-			}
+			p.stop()
 		}
 		p = p.restart()
 	}
-	network.calm.Store(true)
-	acknowledged := posts.stop(t)
+	network.faultless.Store(true)
+	posts.end()
+	acknowledged := posts.byKey
 	last := p.post(t, "user_name=last")
 
-	log := ids(p.awaitSignup(t, first, last))
+	log := ids(p.signupsUpTo(t, first, last))
 	got := audit(t, sources, log, last)
 	stored := map[string]int{}
 	for _, id := range log {
@@ -68,23 +63,23 @@ func TestChaos(t *testing.T) {
 	if len(log)-1 != len(acknowledged) { // every key was retried until it was acknowledged
 		t.Errorf("%d keys were acknowledged, and %d signups are in the log", len(acknowledged), len(log)-1)
 	}
-	t.Logf("published %d, received %d by %d subscribers, repeated %d, lost %d, gaps told %d; %d continuations told complete, %d not kept",
+	t.Logf("published %d, received %d by %d subscribers, repeated %d, lost %d, gaps %d; %d resumes were complete, %d of them wrongly",
 		len(log), got.received, len(sources), got.repeated, got.lost, got.gaps, got.complete, got.broken)
 	t.Logf("%d kills, %d stops, %d connections cut, %d reset, %d refused, %d throttled, %d streams begun, %d posts retried",
-		kills, terms, network.cuts.Load(), network.resets.Load(), network.refusals.Load(), network.throttled.Load(), got.begun, posts.retries.Load())
+		kills, terms, network.cuts.Load(), network.resets.Load(), network.refusals.Load(), network.throttled.Load(), got.begun, posts.tries)
 	if got.lost > 0 || got.repeated > 0 || got.gaps > 0 {
-		t.Error("lost, repeated and gaps told must be 0: the retention kept everything")
+		t.Error("lost, repeated and gaps must be 0: the retention kept everything")
 	}
 	if got.broken > 0 || got.complete == 0 {
-		t.Error("who is told complete must get everything after its position")
+		t.Error("a resume is complete only with everything after its cursor")
 	}
-	if got.begun < 3*len(sources) || kills == 0 || network.cuts.Load()+network.resets.Load() == 0 {
-		t.Error("this was not chaos")
+	if len(acknowledged) == 0 || got.begun < 3*len(sources) || kills == 0 || network.cuts.Load()+network.resets.Load() == 0 {
+		t.Error("too little happened to prove anything")
 	}
 }
 
-// awaitSignup returns all signups after a position up to the one of an id, as the log has them.
-func (p *program) awaitSignup(t testing.TB, from, last string) []event {
+// signupsUpTo returns all signups after a cursor up to the one with an id, as the log has them.
+func (p *program) signupsUpTo(t testing.TB, from, last string) []event {
 	t.Helper()
 	s := p.follow(t, "?last_event_id="+from)
 	for have, done := 0, false; !done; { // as long as it goes on: there may be very many
@@ -94,18 +89,18 @@ func (p *program) awaitSignup(t testing.TB, from, last string) []event {
 		})
 		have += 500
 	}
-	return ofKind(s.seen(), "signup")
+	return ofKind(s.received(), "signup")
 }
 
 // counts is what an audit of subscribers finds.
 type counts struct{ received, repeated, lost, gaps, begun, complete, broken int }
 
-// audit waits until each source has the last signup, and holds what it received against the log.
+// audit waits until each source has the last signup, and compares what it received with the log.
 func audit(t testing.TB, sources []*source, log []string, last string) (sum counts) {
 	t.Helper()
 	for i, s := range sources {
 		s.await(t, "the last signup", func() bool { return slices.ContainsFunc(s.events, func(e event) bool { return e.id == last }) })
-		events := s.seen()
+		events := s.received()
 		var got []string
 		for _, e := range events {
 			switch {
@@ -115,13 +110,13 @@ func audit(t testing.TB, sources []*source, log []string, last string) (sum coun
 				sum.begun++
 				if strings.Contains(e.data, `"gap"`) {
 					sum.gaps++
-					t.Logf("subscriber %d was told %s", i, e.data)
+					t.Logf("subscriber %d got %s", i, e.data)
 				}
 			}
 		}
-		complete, broken := continuations(t, events, log)
+		complete, broken := completeResumes(t, events, log)
 		sum.complete, sum.broken = sum.complete+complete, sum.broken+broken
-		// What comes before the first position is none of its business.
+		// What comes before its first cursor it does not get.
 		from := slices.IndexFunc(log, func(id string) bool { return sequence(id) > sequence(ofKind(events, "ready")[0].id) })
 		want := map[string]bool{}
 		for _, id := range log[from:] {
@@ -148,18 +143,18 @@ func audit(t testing.TB, sources []*source, log []string, last string) (sum coun
 	return sum
 }
 
-// continuations looks at each connection that was told "complete": it must go on from the last id that its subscriber had,
+// completeResumes checks each connection that began with "complete": it must go on from the last id that its subscriber had,
 // and bring the log from there event by event, as far as it came. It returns how many there were, and how many did not.
-func continuations(t testing.TB, events []event, log []string) (complete, broken int) {
+func completeResumes(t testing.TB, events []event, log []string) (complete, broken int) {
 	t.Helper()
-	next, last := -1, "" // place in the log of what must come next; -1 where nothing was said
+	next, last := -1, "" // index in the log of what must come next; -1 after a gap
 	for _, e := range events {
 		switch {
 		case e.kind == "ready" && strings.Contains(e.data, `"replay":"complete"`):
 			complete++
 			if e.id != last {
 				broken++
-				t.Logf("connection %d goes on from %s, its subscriber was at %s", e.conn, e.id, last)
+				t.Logf("connection %d resumes from %s, its subscriber was at %s", e.conn, e.id, last)
 			}
 			next, _ = slices.BinarySearchFunc(log, sequence(e.id)+1, func(id string, seq int) int { return sequence(id) - seq })
 		case e.kind == "ready":
@@ -167,7 +162,7 @@ func continuations(t testing.TB, events []event, log []string) (complete, broken
 		case e.kind == "signup" && next >= 0:
 			if next >= len(log) || e.id != log[next] {
 				broken++
-				t.Logf("connection %d was told complete, and %s is not what follows", e.conn, e.id)
+				t.Logf("connection %d began with complete, and %s is not what follows", e.conn, e.id)
 				next = -1
 				break
 			}
@@ -176,58 +171,4 @@ func continuations(t testing.TB, events []event, log []string) (complete, broken
 		last = e.id
 	}
 	return complete, broken
-}
-
-// backends post, each signup with a key of its own, and retry until they know.
-type backends struct {
-	halt    chan struct{}
-	done    sync.WaitGroup
-	retries atomic.Int64
-
-	mu           sync.Mutex
-	acknowledged map[string]string // id by key
-}
-
-func newBackends(t testing.TB, url string, n int) *backends {
-	b := &backends{halt: make(chan struct{}), acknowledged: map[string]string{}}
-	for worker := range n {
-		b.done.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-b.halt:
-					return
-				default:
-				}
-				b.post(t, url, fmt.Sprintf("backend %d, signup %d", worker, i))
-			}
-		})
-	}
-	return b
-}
-
-// post posts until the outcome is known.
-func (b *backends) post(t testing.TB, url, key string) {
-	for deadline := time.Now().Add(2 * patience); ; time.Sleep(20 * time.Millisecond) {
-		id, _, err := postTo(url, testKey, key, "user_name="+key)
-		if err == nil {
-			b.mu.Lock()
-			b.acknowledged[key] = id
-			b.mu.Unlock()
-			return
-		}
-		if b.retries.Add(1); time.Now().After(deadline) {
-			t.Errorf("%s: %v", key, err)
-			return
-		}
-	}
-}
-
-// stop waits until every begun post is known, and returns the ids by key.
-func (b *backends) stop(t testing.TB) map[string]string {
-	close(b.halt)
-	b.done.Wait()
-	if len(b.acknowledged) == 0 {
-		t.Fatal("no post was acknowledged")
-	}
-	return b.acknowledged
 }

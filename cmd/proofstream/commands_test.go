@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// What the program answers to arguments, with nothing else said on the other output and nothing left in its directory.
+// What the program prints for arguments, with nothing on the other output and nothing left in its directory.
 func TestArgumentsThatRunNoService(t *testing.T) {
 	usage := func(text string) bool {
 		return strings.Contains(text, "proofstream backup FILE") && strings.Contains(text, "proofstream export [SITE]") &&
@@ -57,15 +57,14 @@ func TestArgumentsThatRunNoService(t *testing.T) {
 // Beside a service under load, export writes what the stream sends, and backup a copy with everything that was acknowledged
 // before it began. The copy, put in the place of the log, gives every such event back, and a gap to newer cursors.
 func TestBackupAndExportBesideAService(t *testing.T) {
+	slow(t)
 	p := start(t, "PROOF_RETAIN=100000", "PROOF_SHUTDOWN_GRACE=2s", "PROOF_SITES_0_NAME=shop",
 		"PROOF_SITES_0_API_KEYS=key-of-the-other-shop", "PROOF_SITES_0_ALLOWED_ORIGINS=*")
 	s := p.follow(t, "")
 	kept := p.postMany(t, `"quoted" <Ada> `, 20)
 	erased := p.post(t, "user_name=erased")
-	if a := p.ask(t, "DELETE", "/signup/"+erased, "", "X-API-Key: "+p.key); a.status != 204 {
-		t.Fatalf("erase: %d %s", a.status, a.body)
-	}
-	l := startLoad(t, p.url, 1, 4, 0)
+	p.erase(t, erased)
+	l := startLoad(t, p.server, 1, 4, 0)
 	l.awaitMore(100)
 	before := l.ids()
 	copied := filepath.Join(t.TempDir(), "backup.db")
@@ -86,17 +85,17 @@ func TestBackupAndExportBesideAService(t *testing.T) {
 	}
 	newest := p.post(t)
 	s.await(t, "the newest", func() bool { return s.lastID == newest })
-	checkExport(t, stdout, s.seen(), append(slices.Clone(kept), before...), erased)
+	checkExport(t, stdout, s.received(), append(slices.Clone(kept), before...), erased)
 	checkNotOverwritten(t, p, copied)
 
-	endInOrder(t, p)
+	p.stop()
 	db := filepath.Join(p.dir, "proofstream.db")
 	os.Remove(db + "-wal")
 	os.Remove(db + "-shm")
 	restore(t, copied, db)
 	p = p.restart()
 	stdout, _, _ = p.command(t, "export")
-	checkExport(t, stdout, s.seen(), append(slices.Clone(kept), before...), erased)
+	checkExport(t, stdout, s.received(), append(slices.Clone(kept), before...), erased)
 	if strings.Contains(stdout, newest) {
 		t.Errorf("the backup has %s, which was posted after it", newest)
 	}
@@ -111,7 +110,7 @@ func TestBackupAndExportBesideAService(t *testing.T) {
 	}
 }
 
-// checkExport holds the lines of an export against the events of a stream.
+// checkExport compares the lines of an export with the events of a stream.
 func checkExport(t *testing.T, lines string, streamed []event, atLeast []string, erased string) {
 	t.Helper()
 	want := map[string]string{}
@@ -165,27 +164,26 @@ func restore(t *testing.T, from, to string) {
 
 // An operator looks into the database with SQLite's own program while backends post and erase: no post fails, and no erasure.
 func TestOutsideReaderHindersNobody(t *testing.T) {
+	slow(t)
 	need(t, "sqlite3")
 	p := start(t, "PROOF_RETAIN=100000")
-	l := startLoad(t, p.url, 0, 4, 0)
+	l := startLoad(t, p.server, 0, 4, 0)
 	for range scaled(30, 500) {
 		out, err := exec.Command("sqlite3", filepath.Join(p.dir, "proofstream.db"), "select count(*), max(length(data)) from events").CombinedOutput()
 		if err != nil {
 			t.Fatalf("sqlite3: %v, %s", err, out)
 		}
 		erased := p.post(t, "user_name=erased")
-		if a := p.ask(t, "DELETE", "/signup/"+erased, "", "X-API-Key: "+p.key); a.status != 204 {
-			t.Errorf("erase: %d %s", a.status, a.body)
-		}
+		p.erase(t, erased)
 	}
 	l.end()
 	if l.tries > 0 || len(l.acked) == 0 {
-		t.Errorf("%d posts were stored, %d had to be tried again", len(l.acked), l.tries)
+		t.Errorf("%d posts were stored, %d had to be retried", len(l.acked), l.tries)
 	}
 }
 
 // As in a rolling update on one volume: a second process on the directory waits, says for what, and takes over when the
-// first has ended. A stream that comes back gets everything, once.
+// first has ended. A stream that reconnects gets everything, once.
 func TestSecondProcessTakesOver(t *testing.T) {
 	p := start(t, "PROOF_SHUTDOWN_GRACE=20s")
 	s := p.follow(t, "")
@@ -195,26 +193,20 @@ func TestSecondProcessTakesOver(t *testing.T) {
 		t.Errorf("it does not say for what it waits: %s", line)
 	}
 	want = append(want, p.postMany(t, "meanwhile", 5)...)
-	p.term()
-	if status := p.wait(); status != 0 {
-		t.Errorf("the first ended with status %d", status)
-	}
+	p.stop()
 	second.awaitLog("serving url=")
 	second.url = p.url
 	want = append(want, second.postMany(t, "second", 5)...)
-	if got := ids(s.awaitEvents(t, "signup", len(want))); !slices.Equal(got, want) || !strings.Contains(ofKind(s.seen(), "ready")[1].data, "complete") {
+	if got := ids(s.awaitEvents(t, "signup", len(want))); !slices.Equal(got, want) || !strings.Contains(ofKind(s.received(), "ready")[1].data, "complete") {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// A process that waits for the directory ends when it is told to, with status 0, and leaves the other alone.
+// A process that waits for the directory ends on SIGTERM, with status 0, and leaves the other alone.
 func TestWaitingForTheDirectoryCanBeEnded(t *testing.T) {
 	p := start(t)
 	second := launch(t, "PROOF_DATA_DIR="+p.dir, "PROOF_SHUTDOWN_GRACE=1h")
 	second.awaitLog("waiting for")
-	second.term()
-	if status := second.wait(); status != 0 {
-		t.Errorf("got status %d:\n%s", status, second.stderr)
-	}
+	second.stop()
 	p.post(t)
 }

@@ -12,8 +12,8 @@ import (
 // defaultSite is the site whose keys and origins come from the variables without an index.
 const defaultSite = "default"
 
-// Config is what the service was told, checked: nothing in it needs a second look. readConfig is the
-// only maker. Bounds are inclusive; see (*Config).bounds.
+// Config is the checked configuration: no other code checks it again. Only readConfig makes
+// one. Bounds are inclusive; see (*Config).bounds.
 type Config struct {
 	// Addr is where to listen, host:port. With ACMEHosts the default is :443.
 	Addr string `env:"ADDR" envDefault:":6009"`
@@ -94,11 +94,11 @@ type Config struct {
 type Site struct {
 	Name    string
 	Keys    []string // who may post for it; at least one, no other site has any of them
-	Origins []string // patterns that api.ParseOrigins accepts; at least one
+	Origins []string // patterns that origin.Parse accepts; at least one
 }
 
-// variables is Config as the environment spells it: beside the settings that are used as they come, those
-// that are worked into something else.
+// variables is Config as the environment has it: the settings that are used as they are, and those that Sites is
+// computed from.
 type variables struct {
 	Config
 	Keys     []string `env:"API_KEYS"`
@@ -111,7 +111,7 @@ type variables struct {
 // white space around a value or a list's element is no part of it; empty elements of a list are skipped.
 func readConfig(environ []string) (Config, error) {
 	var p problems
-	known := p.sortOut(environ)
+	known := p.knownVariables(environ)
 	v := p.parse(known)
 
 	c := v.Config
@@ -148,7 +148,7 @@ func (e *ConfigError) Error() string {
 	return head + "\n  " + strings.Join(e.Problems, "\n  ")
 }
 
-// problems collects what is wrong, so that all of it is told at once.
+// problems collects what is wrong, so that all of it is reported at once.
 type problems struct {
 	found []problem
 }
@@ -161,7 +161,7 @@ func (p *problems) add(variable, format string, args ...any) {
 	p.found = append(p.found, problem{variable, fmt.Sprintf(format, args...)})
 }
 
-// has tells whether the variable has a problem already, so that its value means nothing.
+// has reports whether the variable has a problem already; its value means nothing then.
 func (p *problems) has(variable string) bool {
 	return slices.ContainsFunc(p.found, func(f problem) bool { return f.variable == variable })
 }

@@ -14,20 +14,20 @@ import (
 )
 
 const (
-	maxPerHost = 10_000_000 // more streams than one machine has been seen to hold
-	longest    = time.Hour  // of the durations that somebody waits for
+	maxPerHost = 10_000_000 // more streams than any machine was measured with
+	maxWait    = time.Hour  // for durations that somebody waits for
 	tenYears   = 10 * 365 * 24 * time.Hour
 )
 
-// checkNumbers holds every number and duration to its bounds, those of the Config's comments. The upper ones
-// are beyond any use: they catch a slip of the unit before it costs memory or hangs a shutdown.
+// checkNumbers checks every number and duration against its bounds, those of the Config's comments. The upper ones
+// are beyond any use: they catch a wrong unit before it costs memory or delays a shutdown.
 func (p *problems) checkNumbers(c *Config) {
 	checkBounds(p, "PROOF_RETAIN", c.Retain, 1, 1_000_000)
 	checkBounds(p, "PROOF_RETENTION", c.Retention, 100*time.Millisecond, tenYears)
 	checkBounds(p, "PROOF_BUFFER", c.Buffer, 1, 65_536)
-	checkBounds(p, "PROOF_HEARTBEAT", c.Heartbeat, time.Millisecond, longest)
-	checkBounds(p, "PROOF_RETRY", c.Retry, time.Millisecond, longest)
-	checkBounds(p, "PROOF_SHUTDOWN_GRACE", c.ShutdownGrace, time.Millisecond, longest)
+	checkBounds(p, "PROOF_HEARTBEAT", c.Heartbeat, time.Millisecond, maxWait)
+	checkBounds(p, "PROOF_RETRY", c.Retry, time.Millisecond, maxWait)
+	checkBounds(p, "PROOF_SHUTDOWN_GRACE", c.ShutdownGrace, time.Millisecond, maxWait)
 	checkBounds(p, "PROOF_MAX_SUBSCRIBERS", c.MaxSubscribers, 1, maxPerHost)
 	checkBounds(p, "PROOF_MAX_SUBSCRIBERS_PER_ADDRESS", c.MaxSubscribersPerAddress, 0, maxPerHost)
 	checkBounds(p, "PROOF_RATE_LIMIT", c.RateLimit, 0, 1_000_000)
@@ -40,23 +40,23 @@ func checkBounds[T int | time.Duration](p *problems, variable string, value, lea
 	}
 }
 
-// leastReserve is how many open files are left for the log, backends and visitors on their way in, whatever
+// minReserve is how many open files are left for the log, backends and visitors on their way in, whatever
 // PROOF_MAX_SUBSCRIBERS says: a service that has none left answers nobody.
-const leastReserve = 256
+const minReserve = 256
 
-// fittingSubscribers returns how many of the streams asked for fit into a limit of open files; zero is unknown.
-func fittingSubscribers(asked int, limit uint64) int {
-	if limit == 0 || limit >= uint64(asked)+leastReserve {
-		return asked
+// capSubscribers returns how many of the requested streams a limit of open files allows; zero is unknown.
+func capSubscribers(requested int, limit uint64) int {
+	if limit == 0 || limit >= uint64(requested)+minReserve {
+		return requested
 	}
-	return int(max(limit, leastReserve+1) - leastReserve)
+	return int(max(limit, minReserve+1) - minReserve)
 }
 
 // defaultMaxSubscribers is how many streams fit into a limit of open files, when a reserve of 5 % is left, at least
-// leastReserve. It is at least 1, and at most 100,000; also when the limit is unknown, zero.
+// minReserve. It is at least 1, and at most 100,000; also when the limit is unknown, zero.
 func defaultMaxSubscribers(limit uint64) int {
 	const most = 100_000
-	reserve := max(limit/20, leastReserve)
+	reserve := max(limit/20, minReserve)
 	switch {
 	case limit == 0 || limit-min(reserve, limit) >= most:
 		return most
@@ -87,8 +87,8 @@ func (p *problems) checkAddress(variable, addr string) {
 
 var streamName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// checkNATS refuses settings that would quietly do nothing when a cluster was meant: who asks for three copies and
-// forgets the address must not run on one.
+// checkNATS refuses settings that have no effect without a cluster: an operator who asks for three copies and forgets
+// the address must not run on one.
 func (p *problems) checkNATS(c *Config) {
 	if !streamName.MatchString(c.NATSStream) {
 		p.add("PROOF_NATS_STREAM", "not a stream name; use 1 to 64 letters, digits, - and _")
@@ -165,7 +165,7 @@ func (p *problems) checkTLS(c *Config) {
 
 var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// isPublicHost tells a full domain name from an address, a wildcard or a name of the local network. Names beyond
+// isPublicHost reports whether s is a full domain name, not an address, a wildcard or a name of the local network. Names beyond
 // ASCII are written in punycode, as certificates do.
 func isPublicHost(s string) bool {
 	return len(s) <= 253 && hostName.MatchString(s)
@@ -190,8 +190,8 @@ func (p *problems) checkReadable(variable, path string) bool {
 	return err == nil
 }
 
-// addUnreadable tells of a file that cannot be read. Its path is shown only when it looks like one: what was
-// put in the place of a path may be the secret itself.
+// addUnreadable reports a file that cannot be read. Its path is shown only when it looks like one: the value may be
+// the secret itself.
 func (p *problems) addUnreadable(variable, path string, err error) {
 	shown := "the file"
 	if strings.HasPrefix(path, "/") || strings.HasPrefix(path, ".") {

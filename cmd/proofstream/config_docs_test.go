@@ -19,7 +19,7 @@ func documented() map[string]string {
 	return all
 }
 
-// compareDefaults tells where a document and the code differ.
+// compareDefaults reports where a document and the code differ.
 func compareDefaults(t *testing.T, document string, got map[string]string) {
 	t.Helper()
 	want := documented()
@@ -38,13 +38,10 @@ func compareDefaults(t *testing.T, document string, got map[string]string) {
 }
 
 func TestEnvExampleIsTrue(t *testing.T) {
-	text, err := os.ReadFile("../../.env.example")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := textOf(t, ".env.example")
 	line := regexp.MustCompile(`(?m)^# (.+)\n#(PROOF_[A-Z0-9_]+)=(.*)$`) // a line of meaning, then the default
 	got := make(map[string]string)
-	for _, m := range line.FindAllStringSubmatch(string(text), -1) {
+	for _, m := range line.FindAllStringSubmatch(text, -1) {
 		got[m[2]] = m[3]
 	}
 	compareDefaults(t, ".env.example", got)
@@ -52,16 +49,9 @@ func TestEnvExampleIsTrue(t *testing.T) {
 
 // With each line uncommented, the file still says what the service does by itself, also when a shell reads it.
 func TestEnvExampleWorksInAShell(t *testing.T) {
-	text, err := os.ReadFile("../../.env.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("no shell")
-	}
-	path := tempFile(t, strings.ReplaceAll(string(text), "\n#PROOF_", "\nPROOF_"))
-	cmd := exec.Command(sh, "-c", `set -a; . "$1"; env`, "sh", path)
+	text := textOf(t, ".env.example")
+	path := tempFile(t, strings.ReplaceAll(text, "\n#PROOF_", "\nPROOF_"))
+	cmd := exec.Command("sh", "-c", `set -a; . "$1"; env`, "sh", path)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	out, err := cmd.Output()
 	if err != nil {
@@ -82,7 +72,7 @@ func TestReadmeTableIsTrue(t *testing.T) {
 }
 
 // tableOf reads the rows whose first cell is a variable in backticks; the default is in backticks in the second, or
-// absent: words there tell of one that is worked out.
+// absent: words there describe one that is computed.
 func tableOf(markdown string) map[string]string {
 	row := regexp.MustCompile("(?m)^\\| *`(PROOF_[A-Z0-9_]+)` *\\|([^|]*)\\|")
 	code := regexp.MustCompile("`([^`]*)`")

@@ -10,15 +10,15 @@ import (
 
 const envPrefix = "PROOF_"
 
-// siteVariable matches the variables of one indexed site. An index has no leading zero, so that each site is
-// spelt one way.
+// siteVariable matches the variables of one indexed site. An index has no leading zero, so that each site has
+// one spelling.
 var siteVariable = regexp.MustCompile(`^PROOF_SITES_(0|[1-9][0-9]{0,3})_(NAME|API_KEYS|ALLOWED_ORIGINS)$`)
 
-// sitePrefix matches what begins like one.
+// sitePrefix matches what begins like such a variable.
 var sitePrefix = regexp.MustCompile(`^PROOF_SITES_[0-9]{1,4}_`)
 
-// sortOut returns the variables that are ours and not blank, trimmed, and reports the unknown ones.
-func (p *problems) sortOut(environ []string) map[string]string {
+// knownVariables returns the variables of this program that are not blank, trimmed, and reports unknown ones.
+func (p *problems) knownVariables(environ []string) map[string]string {
 	names := knownNames()
 	known := make(map[string]string)
 	for _, entry := range environ {
@@ -39,7 +39,7 @@ func (p *problems) sortOut(environ []string) map[string]string {
 	return known
 }
 
-// knownNames are the names of all variables but those of indexed sites.
+// knownNames are the names of all variables except those of indexed sites.
 func knownNames() map[string]bool {
 	names := make(map[string]bool)
 	for _, f := range envFields(&variables{}, envPrefix) {

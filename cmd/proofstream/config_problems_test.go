@@ -1,45 +1,17 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
-
-// tempCertificate writes a certificate and its key, and gives their paths.
-func tempCertificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert = tempFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	key = tempFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
-	return cert, key
-}
 
 // Each environment has exactly one problem, that of the named variable.
 func TestEachProblemNamesItsVariableAndTheWayOut(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := tempCertificate(t)
-	_, otherKey := tempCertificate(t)
+	cert, key := newAuthority(t, "proof.example.com").write(t, t.TempDir())
+	_, otherKey := newAuthority(t, "proof.example.com").write(t, t.TempDir())
 	tests := map[string]struct{ environ, variable, text string }{
 		"an unknown variable":                   {"PROOF_HEART_BEAT=15s", "PROOF_HEART_BEAT", "PROOF_HEARTBEAT"},
 		"an unknown variable of a site":         {"PROOF_SITES_12_KEYS=x", "PROOF_SITES_12_KEYS", "PROOF_SITES_12_API_KEYS"},
@@ -80,9 +52,9 @@ func TestEachProblemNamesItsVariableAndTheWayOut(t *testing.T) {
 		"a key with a blank":                    {"PROOF_API_KEYS=" + keyA + "," + keyA + " " + keyB, "PROOF_API_KEYS", "key 2 contains white space"},
 		"a key with a wide blank":               {"PROOF_API_KEYS=" + keyA + "\u3000" + keyB, "PROOF_API_KEYS", "white space"},
 		"a key with a line end":                 {"PROOF_API_KEYS=" + keyA + "\n" + keyB, "PROOF_API_KEYS", "white space"},
-		"a key with a control character":        {"PROOF_API_KEYS=" + keyA + "\x01", "PROOF_API_KEYS", "cannot be seen"},
-		"a key with a byte order mark":          {"PROOF_API_KEYS=\ufeff" + keyA, "PROOF_API_KEYS", "cannot be seen"},
-		"a key that is no text":                 {"PROOF_API_KEYS=" + keyA + "\xff", "PROOF_API_KEYS", "cannot be seen"},
+		"a key with a control character":        {"PROOF_API_KEYS=" + keyA + "\x01", "PROOF_API_KEYS", "cannot be printed"},
+		"a key with a byte order mark":          {"PROOF_API_KEYS=\ufeff" + keyA, "PROOF_API_KEYS", "cannot be printed"},
+		"a key that is no text":                 {"PROOF_API_KEYS=" + keyA + "\xff", "PROOF_API_KEYS", "cannot be printed"},
 		"a key file that is not there":          {"PROOF_API_KEYS_FILE=" + dir + "/none", "PROOF_API_KEYS_FILE", dir + `/none": no such file`},
 		"a key file that is a directory":        {"PROOF_API_KEYS_FILE=" + dir, "PROOF_API_KEYS_FILE", "is a directory"},
 		"an empty key file":                     {"PROOF_API_KEYS_FILE=" + tempFile(t, ""), "PROOF_API_KEYS_FILE", "empty"},
@@ -131,8 +103,8 @@ func TestAMissingLetterIsFound(t *testing.T) {
 	}
 }
 
-// A key ends up in the wrong variable sooner or later. No problem may tell it, wherever it stands.
-func TestNoProblemTellsASecret(t *testing.T) {
+// A key ends up in the wrong variable sooner or later. No problem may show it, wherever it stands.
+func TestNoProblemShowsASecret(t *testing.T) {
 	const canary = "c4n4ry-Vu0Rh2Xq9s7Lw1Pz"
 	names := []string{"PROOF_SITES_0_NAME", "PROOF_SITES_0_API_KEYS", "PROOF_SITES_0_ALLOWED_ORIGINS", "PROOF_SITES_2_NAME", "PROOF_SITES_2_API_KEYS", "PROOF_TYPO"}
 	for name := range knownNames() {
@@ -145,7 +117,7 @@ func TestNoProblemTellsASecret(t *testing.T) {
 			environ := []string{name + "=" + value, "PROOF_SITES_1_API_KEYS=" + canary, "PROOF_OTHER=" + value}
 			for _, problem := range problemsOf(t, environ...) {
 				if strings.Contains(problem, canary) {
-					t.Errorf("%q tells the secret: %s", environ, problem)
+					t.Errorf("%q shows the secret: %s", environ, problem)
 				}
 			}
 		}
@@ -154,7 +126,7 @@ func TestNoProblemTellsASecret(t *testing.T) {
 		path := tempFile(t, canary+" "+canary+"\n"+canary[:12])
 		for name := range knownNames() {
 			if _, err := readConfig([]string{name + "=" + path, "PROOF_OTHER=1"}); strings.Contains(err.Error(), canary[:12]) {
-				t.Errorf("%s=%s tells the secret: %v", name, path, err)
+				t.Errorf("%s=%s shows the secret: %v", name, path, err)
 			}
 		}
 	})

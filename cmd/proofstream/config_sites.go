@@ -14,7 +14,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
-	"proofstream/api"
+	"proofstream/api/origin"
 	"proofstream/stream"
 )
 
@@ -35,12 +35,12 @@ type siteVariables struct {
 func (p *problems) readSites(c *Config, v variables, known map[string]string) {
 	owner := make(map[string]string) // key -> the variable that gives it
 	c.Sites = []Site{p.readDefaultSite(c, v, owner)}
-	hole := false
+	gap := false
 	for i, index := range p.siteIndexes(known) {
-		if i != index && !hole {
-			hole = true
+		if i != index && !gap {
+			gap = true
 			p.add(fmt.Sprintf("%sSITES_%d_NAME", envPrefix, i),
-				"missing, though there is a site %d; number the sites from 0 without holes", index)
+				"missing, though there is a site %d; number the sites from 0 without gaps", index)
 		}
 		c.Sites = append(c.Sites, p.readSite(fmt.Sprintf("%sSITES_%d_", envPrefix, index), known, c.Sites, owner))
 	}
@@ -51,8 +51,8 @@ func (p *problems) readSites(c *Config, v variables, known map[string]string) {
 func (p *problems) readDefaultSite(c *Config, v variables, owner map[string]string) Site {
 	const keysVariable, fileVariable = "PROOF_API_KEYS", "PROOF_API_KEYS_FILE"
 	site := Site{Name: defaultSite, Origins: v.Origins}
-	site.Keys = p.takeKeys(keysVariable, v.Keys, nil, owner)
-	site.Keys = p.takeKeys(fileVariable, p.readKeys(fileVariable, v.KeysFile), site.Keys, owner)
+	site.Keys = p.addKeys(keysVariable, v.Keys, nil, owner)
+	site.Keys = p.addKeys(fileVariable, p.readKeyFile(fileVariable, v.KeysFile), site.Keys, owner)
 	p.checkOrigins("PROOF_ALLOWED_ORIGINS", v.Origins)
 
 	switch {
@@ -80,7 +80,7 @@ func (p *problems) siteIndexes(known map[string]string) []int {
 }
 
 // readSite reads the site whose variables begin with the prefix. The library could read all sites as one slice,
-// but stops without a word at a hole, and at the first site with a problem.
+// but stops without an error at a gap, and at the first site with a problem.
 func (p *problems) readSite(prefix string, known map[string]string, before []Site, owner map[string]string) Site {
 	var v siteVariables
 	err := env.ParseWithOptions(&v, env.Options{Environment: known, Prefix: prefix, FuncMap: parsers()})
@@ -101,43 +101,43 @@ func (p *problems) readSite(prefix string, known map[string]string, before []Sit
 		p.add(prefix+"ALLOWED_ORIGINS", "missing; write the pages that may subscribe, such as https://shop.example.com")
 	}
 	p.checkOrigins(prefix+"ALLOWED_ORIGINS", v.Origins)
-	return Site{v.Name, p.takeKeys(prefix+"API_KEYS", v.Keys, nil, owner), v.Origins}
+	return Site{v.Name, p.addKeys(prefix+"API_KEYS", v.Keys, nil, owner), v.Origins}
 }
 
-// takeKeys appends the keys to those that the site has. The same key twice is one; that of another site is a
+// addKeys appends the keys to those that the site has. The same key twice is one; that of another site is a
 // problem, for the key decides the site.
-func (p *problems) takeKeys(variable string, keys, had []string, owner map[string]string) []string {
+func (p *problems) addKeys(variable string, keys, existing []string, owner map[string]string) []string {
 	for i, key := range keys {
-		if slices.Contains(had, key) {
+		if slices.Contains(existing, key) {
 			continue
 		}
 		if other, taken := owner[key]; taken {
 			p.add(variable, "key %d is also in %s, and a key belongs to one site; %s", i+1, other, makeAKey)
 		}
-		if wrong := keyFault(key); wrong != "" {
+		if wrong := checkKey(key); wrong != "" {
 			p.add(variable, "key %d %s; %s", i+1, wrong, makeAKey)
 		}
 		owner[key] = variable
-		had = append(had, key)
+		existing = append(existing, key)
 	}
-	return had
+	return existing
 }
 
-// keyFault tells what keeps a key from being guessed with difficulty or sent in a header, or is empty.
-func keyFault(key string) string {
+// checkKey returns why a key is too easy to guess or cannot be sent in a header, "" for a good one.
+func checkKey(key string) string {
 	switch {
 	case strings.ContainsFunc(key, unicode.IsSpace):
 		return "contains white space (several keys are separated by commas)"
 	case !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return "contains a character that cannot be seen"
+		return "contains a character that cannot be printed"
 	case utf8.RuneCountInString(key) < minKeyLength:
 		return fmt.Sprintf("is shorter than %d characters", minKeyLength)
 	}
 	return ""
 }
 
-// readKeys reads a file of keys, separated by line ends or commas.
-func (p *problems) readKeys(variable, path string) []string {
+// readKeyFile reads a file of keys, separated by line ends or commas.
+func (p *problems) readKeyFile(variable, path string) []string {
 	if path == "" {
 		return nil
 	}
@@ -153,7 +153,7 @@ func (p *problems) readKeys(variable, path string) []string {
 	return keys
 }
 
-// readLimited reads a small file, and never more of what is none, such as a device.
+// readLimited reads a file of at most limit bytes; of a larger one, or a device, it reads no more than that.
 func readLimited(path string, limit int64) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -168,7 +168,7 @@ func readLimited(path string, limit int64) (string, error) {
 }
 
 func (p *problems) checkOrigins(variable string, patterns []string) {
-	_, err := api.ParseOrigins(patterns)
+	_, err := origin.Parse(patterns)
 	if err == nil {
 		return
 	}

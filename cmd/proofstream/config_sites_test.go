@@ -137,7 +137,7 @@ func TestTheLoggedConfigurationHoldsNoSecret(t *testing.T) {
 	}
 	for name := range knownNames() {
 		switch name {
-		case "PROOF_API_KEYS", "PROOF_API_KEYS_FILE", "PROOF_ALLOWED_ORIGINS": // told as sites
+		case "PROOF_API_KEYS", "PROOF_API_KEYS_FILE", "PROOF_ALLOWED_ORIGINS": // logged as sites
 			continue
 		}
 		if !strings.Contains(out.String(), name+"=") {

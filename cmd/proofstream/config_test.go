@@ -87,7 +87,7 @@ func TestNothingConfiguredIsTheDefaults(t *testing.T) {
 
 func TestEachVariableReachesItsField(t *testing.T) {
 	creds, keys := tempFile(t, "creds"), tempFile(t, keyB+"\r\n")
-	cert, key := tempCertificate(t)
+	cert, key := newAuthority(t, "proof.example.com").write(t, t.TempDir())
 	tests := []struct {
 		variable, value string
 		got             func(Config) any
@@ -161,7 +161,7 @@ func TestBlankIsUnset(t *testing.T) {
 	}
 }
 
-func TestEveryProblemIsToldAtOnce(t *testing.T) {
+func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	got := problemsOf(t,
 		"PROOF_ADRR=:80", "PROOF_RETAIN=many", "PROOF_BUFFER=0", "PROOF_HEARTBEAT=never", "PROOF_API_KEYS=short,"+keyA+",tiny",
 		"PROOF_ALLOWED_ORIGINS=https://a.example/,https://*b.example", "PROOF_LOG_LEVEL=loud",
@@ -195,7 +195,7 @@ func TestSubscribersAskedForFitIntoTheLimit(t *testing.T) {
 		{10_000_000, 1<<64 - 1, 10_000_000},
 	}
 	for _, test := range tests {
-		if got := fittingSubscribers(test.asked, test.limit); got != test.want {
+		if got := capSubscribers(test.asked, test.limit); got != test.want {
 			t.Errorf("%d with limit %d: got %d, want %d", test.asked, test.limit, got, test.want)
 		}
 	}

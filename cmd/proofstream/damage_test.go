@@ -10,11 +10,12 @@ import (
 	"testing"
 )
 
-// Files of the log are damaged while the program is stopped. It says so, in log and metric, and serves what is intact under
-// the ids that were acknowledged: on streams, for retries and for erasure. Cursors from before get a gap, and the cursor
-// that is told with it goes on. So it stays after one more restart, and the damaged file is kept. A repeated, altered or
+// Files of the log are damaged while the program is stopped. Log and metric say so, and it serves what is intact
+// under the ids that were acknowledged: on streams, for retries and for erasure. Cursors from before get a gap with a cursor
+// to resume from. One more restart changes nothing, and the damaged file is kept. A repeated, altered or
 // renumbered event would show a visitor the same card twice, or a wrong one.
 func TestDamageTellsGapsAndKeepsIDs(t *testing.T) {
+	slow(t)
 	const posts = 30
 	for _, c := range []struct {
 		name   string
@@ -32,22 +33,21 @@ func TestDamageTellsGapsAndKeepsIDs(t *testing.T) {
 		{"a deleted write-ahead log", func(t *testing.T, db string) { removeFile(t, db+"-wal") }, true, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			address := freeAddress(t)
-			p := start(t, "PROOF_SHUTDOWN_GRACE=1s", "PROOF_METRICS_ADDR="+address)
-			old := postKeyed(t, p, posts)
+			p := start(t, "PROOF_SHUTDOWN_GRACE=1s", metricsOn(t))
+			old := postOrders(t, p, posts)
 			if c.kill {
 				p.kill()
 			} else {
-				endInOrder(t, p)
+				p.stop()
 			}
 			c.damage(t, filepath.Join(p.dir, "proofstream.db"))
 			p = p.restart()
-			if n := p.metric(t, address, "proofstream_log_damage"); n < 1 || !strings.Contains(p.stderr.String(), "level=ERROR") {
-				t.Errorf("the metric tells %v; the log says:\n%s", n, p.stderr)
+			if n := p.metric(t, "proofstream_log_damage"); n < 1 || !strings.Contains(p.stderr.String(), "level=ERROR") {
+				t.Errorf("the metric says %v; the log says:\n%s", n, p.stderr)
 			}
 			left := p.intact(t, old, c.least)
 			checkGaps(t, p, old, left)
-			endInOrder(t, p)
+			p.stop()
 			p = p.restart()
 			checkGaps(t, p, old, left)
 			checkUse(t, p, old, left)
@@ -78,8 +78,8 @@ func (p *program) intact(t *testing.T, old []string, least int) (left []string) 
 	return left
 }
 
-// checkGaps checks that every cursor from before gets a gap, with what is left after it, and that the cursor told with
-// the gap is one to go on from.
+// checkGaps checks that every cursor from before gets a gap, with what is left after it, and that the cursor in
+// the gap is one to resume from.
 func checkGaps(t *testing.T, p *program, old, left []string) {
 	t.Helper()
 	for _, from := range old {
@@ -94,7 +94,7 @@ func checkGaps(t *testing.T, p *program, old, left []string) {
 		got, again := ids(s.awaitEvents(t, "signup", len(want))), s.ready(t)
 		s.close()
 		if !strings.Contains(again.data, `"replay":"complete"`) || !slices.Equal(got, want) {
-			t.Errorf("from %s, told to who came from %s: got %s and %q, want %q", opening.id, from, again.data, got, want)
+			t.Errorf("from %s, given to the cursor %s: got %s and %q, want %q", opening.id, from, again.data, got, want)
 		}
 	}
 }
@@ -103,23 +103,21 @@ func checkGaps(t *testing.T, p *program, old, left []string) {
 func checkUse(t *testing.T, p *program, old, left []string) {
 	t.Helper()
 	for _, id := range left {
-		again, duplicate, err := postTo(p.url, p.key, fmt.Sprint("order ", slices.Index(old, id)), "user_name=another")
+		again, duplicate, err := p.postKeyed(fmt.Sprint("order ", slices.Index(old, id)), "user_name=another")
 		if err != nil || !duplicate || again != id {
 			t.Errorf("a retry of %s: got %s, duplicate %v, %v", id, again, duplicate, err)
 		}
 	}
 	if len(left) > 0 {
-		if a := p.ask(t, "DELETE", "/signup/"+left[0], "", "X-API-Key: "+p.key); a.status != 204 {
-			t.Errorf("erasing %s: got %d %s", left[0], a.status, a.body)
-		}
+		p.erase(t, left[0])
 	}
 	if id := p.post(t); slices.Contains(old, id) {
 		t.Errorf("the id %s was given twice", id)
 	}
 }
 
-// postKeyed posts n signups with a key each.
-func postKeyed(t *testing.T, p *program, n int) (ids []string) {
+// postOrders posts n signups with a key each.
+func postOrders(t *testing.T, p *program, n int) (ids []string) {
 	t.Helper()
 	for i := range n {
 		id, err := p.tryPost(fmt.Sprint("order ", i), fmt.Sprint("user_name=visitor ", i))
@@ -129,14 +127,6 @@ func postKeyed(t *testing.T, p *program, n int) (ids []string) {
 		ids = append(ids, id)
 	}
 	return ids
-}
-
-func endInOrder(t *testing.T, p *program) {
-	t.Helper()
-	p.term()
-	if status := p.wait(); status != 0 {
-		t.Fatalf("got status %d", status)
-	}
 }
 
 func removeFile(t *testing.T, path string) {
@@ -164,7 +154,7 @@ func zero(t *testing.T, path string, from, n int) {
 	edit(t, path, func(b []byte) []byte { clear(b[from : from+n]); return b })
 }
 
-// truncate cuts so many bytes from the end of a file, or all with -1.
+// truncate removes a number of bytes from the end of a file, or all with -1.
 func truncate(t *testing.T, path string, by int) {
 	t.Helper()
 	edit(t, path, func(b []byte) []byte {

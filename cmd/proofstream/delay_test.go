@@ -11,77 +11,76 @@ import (
 // One of a thousand that reads nothing does not delay the others: the time from a post to its arrival, of each event at each
 // of the 999, has a 99th percentile that is less than 10 % above the one without it. Phases with and without take turns on
 // the same process, so that a machine that drifts drifts for both; what counts is the median of the pairs. That is for
-// PROOF_TEST_LONG=1 and without -race. The ordinary suite looks only for what it costs to wait for a reader: seconds.
-func TestStuckReaderDelaysNobody(t *testing.T) {
-	readers, pairs := scaled(100, 999), scaled(2, 11)
-	descriptors(t, readers+500)
-	d := newDelays(t, readers, scaled(30, 300))
+// PROOF_TEST_LONG=1 and without -race. The ordinary suite only checks that no event takes seconds, as waiting for a reader does.
+func TestStalledReaderDelaysNobody(t *testing.T) {
+	slow(t)
+	n, pairs := scaled(100, 999), scaled(2, 11)
+	needDescriptors(t, n+500)
+	d := newDelays(t, n, scaled(30, 300))
 	var with, without []time.Duration
 	var ratios []float64
 	for pair := range pairs {
 		for i := range 2 {
 			if (pair+i)%2 == 0 { // the other one first, each time
-				with = append(with, d.withStuckReader(t))
+				with = append(with, d.withStalledReader(t))
 			} else {
 				without = append(without, d.p99(t))
 			}
 		}
 		ratios = append(ratios, float64(with[pair])/float64(without[pair]))
 	}
-	t.Logf("p99 from post to arrival, phase by phase: %v with a stuck reader, %v without, ratios %.2f", with, without, ratios)
+	t.Logf("p99 from post to arrival, phase by phase: %v with a stalled reader, %v without, ratios %.2f", with, without, ratios)
 	slices.Sort(with)
 	slices.Sort(without)
 	slices.Sort(ratios)
 	a, b, ratio := with[pairs/2], without[pairs/2], ratios[pairs/2]
 	t.Logf("medians: %v with, %v without, ratio %.3f", a, b, ratio)
 	if long && ratio >= 1.1 {
-		t.Errorf("p99 is %v with a stuck reader, %v without: ratio %.3f, want less than 1.1", a, b, ratio)
+		t.Errorf("p99 is %v with a stalled reader, %v without: ratio %.3f, want less than 1.1", a, b, ratio)
 	}
-	if d.worst > 5*time.Second { // half of how long a stuck reader is kept
+	if d.worst > 5*time.Second { // half of how long a stalled reader is kept
 		t.Errorf("an event took %v", d.worst)
 	}
 }
 
-// delays measures how long events take to a crowd.
+// delays measures how long events take to a readers.
 type delays struct {
 	p       *program
-	metrics string
-	crowd   *crowd
+	readers *readers
 	events  int // in a phase
-	filling int // events that it took to fill what a stuck reader has for buffers
+	filling int // events that it took to fill what a stalled reader has for buffers
 	worst   time.Duration
 }
 
-func newDelays(t *testing.T, readers, events int) *delays {
+func newDelays(t *testing.T, n, events int) *delays {
 	t.Helper()
-	metrics := freeAddress(t)
-	p := start(t, "PROOF_METRICS_ADDR="+metrics, "PROOF_RETAIN=2000")
-	return &delays{p: p, metrics: metrics, crowd: gather(t, p, readers, ""), events: events}
+	p := start(t, metricsOn(t), "PROOF_RETAIN=2000")
+	return &delays{p: p, readers: openReaders(t, p.server, n, ""), events: events}
 }
 
-// withStuckReader is p99 while one more subscriber reads nothing. It is stuck from before the first event that is measured,
-// for the service has counted it among those that fell behind, until after the last, for it was not let go yet.
-func (d *delays) withStuckReader(t *testing.T) time.Duration {
+// withStalledReader is p99 while one more subscriber reads nothing. It is stalled from before the first event that is measured,
+// for the service has counted it as lagging, until after the last, for it is not disconnected yet.
+func (d *delays) withStalledReader(t *testing.T) time.Duration {
 	t.Helper()
 	for range 10 {
-		behind, let := d.number(t, "proofstream_catchups_total"), d.number(t, `proofstream_streams_ended_total{reason="slow"}`)
-		conn := stuck(t, d.p)
-		for d.filling = 0; d.number(t, "proofstream_catchups_total") == behind; d.filling += 10 {
+		catchups, ended := d.p.metric(t, "proofstream_catchups_total"), d.p.metric(t, `proofstream_streams_ended_total{reason="slow"}`)
+		conn := d.p.stalled(t)
+		for d.filling = 0; d.p.metric(t, "proofstream_catchups_total") == catchups; d.filling += 10 {
 			d.post(t, 10, strings.Repeat("\U0001F40C", 120))
 		}
 		p99 := d.measure(t)
-		valid := d.number(t, `proofstream_streams_ended_total{reason="slow"}`) == let && d.number(t, "proofstream_catchups_total") == behind+1
+		valid := d.p.metric(t, `proofstream_streams_ended_total{reason="slow"}`) == ended && d.p.metric(t, "proofstream_catchups_total") == catchups+1
 		d.leave(t, conn)
 		if valid {
 			return p99
 		}
-		t.Log("the stuck reader was let go meanwhile: once more")
+		t.Log("the stalled reader was disconnected meanwhile: again")
 	}
-	t.Fatal("this machine is too slow for a phase within the 10 s that a stuck reader is kept")
+	t.Fatal("this machine is too slow for a phase within the 10 s that a stalled reader is kept")
 	return 0
 }
 
-// p99 is of a phase like one with a stuck reader, but for that.
+// p99 is the 99th percentile of a phase with the same posts and without that reader.
 func (d *delays) p99(t *testing.T) time.Duration {
 	t.Helper()
 	d.post(t, d.filling, strings.Repeat("\U0001F40C", 120))
@@ -91,22 +90,20 @@ func (d *delays) p99(t *testing.T) time.Duration {
 func (d *delays) leave(t *testing.T, conn net.Conn) {
 	t.Helper()
 	conn.Close()
-	until(t, patience, func() bool { return int(d.number(t, "proofstream_subscribers")) == len(d.crowd.all) },
-		func() string { return "the stuck reader has left and is still counted" })
+	until(t, patience, func() bool { return int(d.p.metric(t, "proofstream_subscribers")) == len(d.readers.all) },
+		func() string { return "the stalled reader has left and is still counted" })
 }
-
-func (d *delays) number(t *testing.T, name string) float64 { return d.p.metric(t, d.metrics, name) }
 
 // post posts one signup after the other, each when everybody has the one before, and returns when each was posted.
 func (d *delays) post(t *testing.T, n int, name string) (posted []time.Time) {
 	t.Helper()
 	for i := range n {
-		want := d.crowd.total.Load() + int64(len(d.crowd.all))
+		want := d.readers.arrived.Load() + int64(len(d.readers.all))
 		posted = append(posted, time.Now())
 		d.p.post(t, "user_name="+name, "offer_name="+name, "place="+name)
-		for d.crowd.total.Load() < want {
+		for d.readers.arrived.Load() < want {
 			if time.Since(posted[i]) > patience {
-				t.Fatalf("%d of %d have it", d.crowd.total.Load(), want)
+				t.Fatalf("%d of %d have it", d.readers.arrived.Load(), want)
 			}
 			time.Sleep(100 * time.Microsecond)
 		}
@@ -115,23 +112,23 @@ func (d *delays) post(t *testing.T, n int, name string) (posted []time.Time) {
 	return posted
 }
 
-// measure returns the 99th percentile of the delays of all events of a phase to all members of the crowd.
+// measure returns the 99th percentile of the delays of all events of a phase at all readers.
 func (d *delays) measure(t *testing.T) time.Duration {
 	t.Helper()
-	d.crowd.timed.Store(true)
+	d.readers.timed.Store(true)
 	posted := d.post(t, d.events, "Ada")
-	d.crowd.timed.Store(false)
+	d.readers.timed.Store(false)
 	var all []time.Duration
-	for _, m := range d.crowd.all {
+	for _, m := range d.readers.all {
 		m.mu.Lock()
-		for i, at := range m.came {
+		for i, at := range m.arrived {
 			all = append(all, at.Sub(posted[i]))
 		}
-		m.came = m.came[:0]
+		m.arrived = m.arrived[:0]
 		m.mu.Unlock()
 	}
-	if len(all) != d.events*len(d.crowd.all) {
-		t.Fatalf("%d arrivals of %d events at %d members", len(all), d.events, len(d.crowd.all))
+	if len(all) != d.events*len(d.readers.all) {
+		t.Fatalf("%d arrivals of %d events at %d readers", len(all), d.events, len(d.readers.all))
 	}
 	slices.Sort(all)
 	return all[len(all)*99/100]

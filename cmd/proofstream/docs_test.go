@@ -155,22 +155,27 @@ func codeBlocks(text, heading, language string) (blocks []string) {
 	return blocks
 }
 
-// The first command of the README, run as it stands, starts the service and prints the line that the README shows; and all
-// that the README shows of requests to it gets the answers that it shows.
+// The first command of the README, run as it stands, starts the service, nothing configured, and prints the line that the
+// README shows; each request that the README shows gets the answer that it shows. The demo page is there.
 func TestReadmeCommandsDoWhatTheyShow(t *testing.T) {
+	slow(t)
 	need(t, "curl")
 	readme := textOf(t, "README.md")
 	blocks := codeBlocks(readme, "Try it", "sh")
 	if len(blocks) != 1 {
 		t.Fatalf("got %d blocks of commands to begin with, want 1", len(blocks))
 	}
-	said := runBlock(t, blocks[0])
-	line, ok := said.await("curl -d", time.Minute) // with time to compile
+	log := runBlock(t, blocks[0])
+	line, ok := log.await("curl -d", time.Minute) // with time to compile
 	if !ok {
-		t.Fatalf("no curl line in\n%s", said)
+		t.Fatalf("no curl line in\n%s", log)
 	}
 	url := regexp.MustCompile(`http://\S+:\d+`).FindString(line)
 	key := regexp.MustCompile(`api_key=(\S+)`).FindStringSubmatch(line)[1]
+	page := server{url: url}.get(t, "/")
+	if page.status != 200 || !strings.Contains(page.body, "/assets/proof.js") || !strings.Contains(log.String(), "/#key="+key) {
+		t.Errorf("the demo page: got %d, and its address with the key is not in\n%s", page.status, log)
+	}
 	transcripts := codeBlocks(readme, "", "console")
 	if shown := "$ " + strings.NewReplacer(key, "$KEY", url, "http://localhost:6009").Replace(line) + "\n"; len(transcripts) < 2 ||
 		!strings.HasPrefix(transcripts[0], shown) {
@@ -184,13 +189,13 @@ func TestReadmeCommandsDoWhatTheyShow(t *testing.T) {
 }
 
 // runBlock runs commands in the root of the repository, in a shell, until the end of the test.
-func runBlock(t *testing.T, commands string) *journal {
+func runBlock(t *testing.T, commands string) *output {
 	t.Helper()
-	said := newJournal()
 	cmd := exec.Command("sh", "-c", commands)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "PROOF_ADDR=127.0.0.1:0", "PROOF_METRICS_ADDR=off", "PROOF_DATA_DIR="+t.TempDir())
-	cmd.Stderr = said
+	out := &output{}
+	cmd.Stderr = out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run does not pass signals on: all of them are ended together
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -199,7 +204,7 @@ func runBlock(t *testing.T, commands string) *journal {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 	})
-	return said
+	return out
 }
 
 // checkTranscript runs a command, and compares its output with what is shown after it: ids, times and delays may differ.
@@ -230,7 +235,7 @@ func TestCommandsForTheEmbeddedLogWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said string
+	var printed string
 	for _, block := range codeBlocks(textOf(t, "stream/sqlitelog/README.md"), "", "sh") {
 		cmd := exec.Command("sh", "-ec", strings.ReplaceAll(block, "/backup/", dir+"/"))
 		cmd.Dir, cmd.Env = dir, append(p.env, "PATH="+dir+":"+os.Getenv("PATH"))
@@ -238,10 +243,10 @@ func TestCommandsForTheEmbeddedLogWork(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v\n%s", block, err, out)
 		}
-		said += string(out)
+		printed += string(out)
 	}
-	if copies, _ := filepath.Glob(filepath.Join(dir, "proofstream-*.db")); len(copies) != 1 || !strings.Contains(said, "default|1|") || !strings.Contains(said, "Ada Lovelace") {
-		t.Errorf("got backups %q, and the database says %s", copies, said)
+	if copies, _ := filepath.Glob(filepath.Join(dir, "proofstream-*.db")); len(copies) != 1 || !strings.Contains(printed, "default|1|") || !strings.Contains(printed, "Ada Lovelace") {
+		t.Errorf("got backups %q, and the commands print %s", copies, printed)
 	}
 }
 

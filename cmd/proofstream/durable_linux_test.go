@@ -13,8 +13,9 @@ import (
 )
 
 // The system calls of the whole process show it: before the first byte of a 200 leaves, the event is written to a
-// file of the data directory and that file is synced. In the same trace without its syncs, the same look finds that it is not.
+// file of the data directory and that file is synced. In the same trace without its syncs, the same check finds that it is not.
 func TestSyncedBeforeAcknowledged(t *testing.T) {
+	slow(t)
 	need(t, "strace")
 	p := start(t)
 	names := []string{"first-of-trace", "second-of-trace", "third-of-trace"}
@@ -26,16 +27,17 @@ func TestSyncedBeforeAcknowledged(t *testing.T) {
 	without := regexp.MustCompile(`(?m)^.*(fsync|fdatasync).*\n`).ReplaceAllString(trace, "")
 	for _, name := range names {
 		if problem := syncedBeforeAnswer(trace, p.dir, name); problem != "" {
-			t.Errorf("%s: %s in\n%s", name, problem, tail(trace, 6000))
+			t.Errorf("%s: %s in\n%s", name, problem, trace[max(0, len(trace)-6000):])
 		}
 		if problem := syncedBeforeAnswer(without, p.dir, name); !strings.HasPrefix(problem, "answered before") {
-			t.Errorf("%s: got %q from a trace without syncs: the look is blind", name, problem)
+			t.Errorf("%s: got %q from a trace without syncs: the check cannot fail", name, problem)
 		}
 	}
 }
 
 // Posts at the same time share their syncs: with 8 publishers there are fewer syncs than posts.
 func TestConcurrentPostsShareSyncs(t *testing.T) {
+	slow(t)
 	need(t, "strace")
 	p := start(t)
 	const posts = 400
@@ -66,8 +68,8 @@ func (p *program) traced(t *testing.T, do func()) string {
 func (p *program) attach(t *testing.T, args ...string) (detach func()) {
 	t.Helper()
 	tracer := exec.Command("strace", append([]string{"-f", "-p", fmt.Sprint(p.cmd.Process.Pid)}, args...)...)
-	said := newJournal()
-	tracer.Stderr = said
+	out := &output{}
+	tracer.Stderr = out
 	dieWithUs(tracer)
 	if err := tracer.Start(); err != nil {
 		t.Fatal(err)
@@ -77,9 +79,9 @@ func (p *program) attach(t *testing.T, args ...string) (detach func()) {
 		tracer.Wait()
 	})
 	t.Cleanup(detach)
-	if _, ok := said.await("attached", patience); !ok {
+	if _, ok := out.await("attached", patience); !ok {
 		tracer.Process.Kill()
-		t.Skipf("strace may not attach here: %s", said)
+		t.Skipf("strace may not attach here: %s", out)
 	}
 	return detach
 }

@@ -35,9 +35,10 @@ func browserPath() (string, error) {
 	return "", fmt.Errorf("no Chromium or Chrome found: install one (apt-get install chromium), or set CHROME to its path")
 }
 
-// needBrowser skips a test where there is no browser; with CI=true that is a failure.
+// needBrowser skips a test where there is no browser, with CI=true that is a failure, and with -short.
 func needBrowser(t *testing.T) {
 	t.Helper()
+	slow(t)
 	if _, err := browserPath(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
@@ -88,17 +89,17 @@ func tab(t *testing.T, url string) context.Context {
 		t.Fatalf("start the browser: %v", browser.err)
 	}
 	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
-	return opened(t, ctx, cancel, url)
+	return navigate(t, ctx, cancel, url)
 }
 
 // sibling opens an address in another tab of the same browser context.
 func sibling(t *testing.T, of context.Context, url string) context.Context {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(of)
-	return opened(t, ctx, cancel, url)
+	return navigate(t, ctx, cancel, url)
 }
 
-func opened(t *testing.T, ctx context.Context, cancel context.CancelFunc, url string) context.Context {
+func navigate(t *testing.T, ctx context.Context, cancel context.CancelFunc, url string) context.Context {
 	t.Helper()
 	t.Cleanup(cancel)
 	name := t.Name()
@@ -132,11 +133,7 @@ func eval[T any](t testing.TB, tab context.Context, js string) T {
 // awaitJS waits until an expression is true in a tab.
 func awaitJS(t testing.TB, tab context.Context, js string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !eval[bool](t, tab, "!!("+js+")"); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not true within %v: %s", patience, js)
-		}
-	}
+	until(t, patience, func() bool { return eval[bool](t, tab, "!!("+js+")") }, func() string { return "not true: " + js })
 }
 
 // servePage serves a page on an origin of its own, another port of the loopback, and returns its address.
@@ -156,11 +153,11 @@ func serveFiles(t testing.TB, pages map[string]string) (url string) {
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(w, html)
-	})) + "/"
+	})).URL + "/"
 }
 
-// serveHandler serves until the test ends, and returns the address, without a slash at its end.
-func serveHandler(t testing.TB, h http.Handler) (url string) {
+// serveHandler serves until the test ends.
+func serveHandler(t testing.TB, h http.Handler) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -169,5 +166,5 @@ func serveHandler(t testing.TB, h http.Handler) (url string) {
 		s.CloseClientConnections()
 		s.Close()
 	})
-	return s.URL
+	return s
 }

@@ -41,6 +41,7 @@ func builtOnce(which string) func() (path string, err error) {
 // startShipped is start with the program as it is shipped.
 func startShipped(t *testing.T, env ...string) *program {
 	t.Helper()
+	slow(t)
 	binary, err := shippedBinary()
 	if err != nil {
 		t.Fatal(err)

@@ -10,12 +10,12 @@ import (
 	"os"
 	"syscall"
 
-	"proofstream/api"
+	"proofstream/api/sse"
 )
 
 // listen opens the address that a variable names, or says what to do when it cannot.
 func listen(variable, addr string) (net.Listener, error) {
-	config := api.ListenConfig()
+	config := sse.ListenConfig()
 	l, err := config.Listen(context.Background(), "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):

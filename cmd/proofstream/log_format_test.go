@@ -8,10 +8,10 @@ import (
 )
 
 func TestLogForMachinesHasDurationsInSeconds(t *testing.T) {
-	var said bytes.Buffer
-	newLogger(Config{LogFormat: "json"}, &said).Info("stopping", "grace", 1500*time.Millisecond, "subscribers", 3)
+	var log bytes.Buffer
+	newLogger(Config{LogFormat: "json"}, &log).Info("stopping", "grace", 1500*time.Millisecond, "subscribers", 3)
 	var line map[string]any
-	if err := json.Unmarshal(said.Bytes(), &line); err != nil || line["grace"] != 1.5 || line["subscribers"] != 3.0 || line["msg"] != "stopping" {
-		t.Errorf("got %s, %v", said.String(), err)
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil || line["grace"] != 1.5 || line["subscribers"] != 3.0 || line["msg"] != "stopping" {
+		t.Errorf("got %s, %v", log.String(), err)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -19,9 +18,10 @@ const idleCost = 5_500
 // program is measured from outside, as it is shipped and with no collection asked for, as often as what it has from its
 // start, which differs by a megabyte, can sway the median. The ordinary suite leaves it that megabyte.
 func TestIdleSubscriberTakesWhatIsPublished(t *testing.T) {
+	slow(t)
 	slack := scaled(1<<20, 0)
 	for _, c := range []struct{ n, rounds int }{{1000, scaled(3, 9)}, {10_000, scaled(1, 3)}} {
-		descriptors(t, c.n+500)
+		needDescriptors(t, c.n+500)
 		var each []int
 		most := idleCost + slack/c.n
 		for range c.rounds {
@@ -44,10 +44,7 @@ func costOfIdle(t *testing.T, n, most int) int {
 	conns := p.idle(t, n)
 	time.Sleep(2 * time.Second) // the time that the published figure gives it
 	each := (p.resident(t) - before) / n
-	for deadline := time.Now().Add(patience); each > most && time.Now().Before(deadline); {
-		time.Sleep(time.Second)
-		each = (p.resident(t) - before) / n
-	}
+	comes(patience, func() bool { each = (p.resident(t) - before) / n; return each <= most })
 	p.kill()
 	for _, conn := range conns {
 		conn.Close()
@@ -55,7 +52,7 @@ func costOfIdle(t *testing.T, n, most int) int {
 	return each
 }
 
-// resident returns the bytes of memory that the program occupies. The kernel's exact figure: VmRSS may lag behind by as
+// resident returns the bytes of memory that the program occupies. The kernel's exact figure: VmRSS may lag by as
 // much as a thousand subscribers take in all.
 func (p *program) resident(t testing.TB) (bytes int) {
 	t.Helper()
@@ -95,20 +92,12 @@ func (p *program) idle(t testing.TB, n int) []net.Conn {
 
 // idleOne opens a stream from one of many addresses and reads its opening frame.
 func (p *program) idleOne(i int) (net.Conn, error) {
-	d := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%200))}}
-	conn, err := d.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	conn, err := p.dialRaw(net.IPv4(127, 0, 0, byte(2+i%200)), streamRequest(""))
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(patience))
-	fmt.Fprint(conn, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
-	var got []byte
-	for b := make([]byte, 2<<10); !bytes.Contains(got, []byte("\nid: ")); {
-		n, err := conn.Read(b)
-		if err != nil {
-			return nil, err
-		}
-		got = append(got, b[:n]...)
+	if _, err := newEventReader(conn, "").next(); err != nil {
+		return nil, err
 	}
 	return conn, nil
 }

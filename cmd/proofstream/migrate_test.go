@@ -13,6 +13,7 @@ import (
 // A service that outgrows its machine: the log of each site goes with it to the cluster, with ids, times, cursors and
 // keys, also those of an erased event. The embedded log stays as it is, and a second start copies nothing twice.
 func TestClusterTakesAnEmbeddedLogOver(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	shop := []string{"PROOF_SITES_0_NAME=shop", "PROOF_SITES_0_API_KEYS=key-of-the-other-shop", "PROOF_SITES_0_ALLOWED_ORIGINS=*"}
 	one := start(t, append(shop, "PROOF_RETAIN=25")...)
@@ -26,14 +27,14 @@ func TestClusterTakesAnEmbeddedLogOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one.ask(t, "DELETE", "/signup/"+erased, "", "X-API-Key: "+one.key)
-	other, _, err := postTo(one.url, "key-of-the-other-shop", "", "user_name=shopper")
+	one.erase(t, erased)
+	other, _, err := server{url: one.url, key: "key-of-the-other-shop"}.postKeyed("", "user_name=shopper")
 	if err != nil {
 		t.Fatal(err)
 	}
 	stream.await(t, "everything", func() bool { return len(ofKind(stream.events, "retract")) == 1 })
 	exported, _, _ := one.command(t, "export")
-	endInOrder(t, one)
+	one.stop()
 
 	c := startNATS(t, 1)
 	two := c.node(append(shop, "PROOF_RETAIN=1000", "PROOF_DATA_DIR="+one.dir)...)
@@ -47,16 +48,16 @@ func TestClusterTakesAnEmbeddedLogOver(t *testing.T) {
 			t.Errorf("export of the other site: got %s, want %s", got, other)
 		}
 		for key, id := range map[string]string{"a key": keyed, "a key of an erased event": erased} {
-			if again, duplicate, err := postTo(p.url, p.key, key, "user_name=again"); again != id || !duplicate || err != nil {
+			if again, duplicate, err := p.postKeyed(key, "user_name=again"); again != id || !duplicate || err != nil {
 				t.Errorf("a retry with %s was answered %s, duplicate %v, %v; want %s", key, again, duplicate, err, id)
 			}
 		}
-		checkResumes(t, p, stream.seen(), old, erased)
+		checkResumes(t, p, stream.received(), old, erased)
 	}
 	if id := three.post(t); sequence(id) != sequence(erased)+2 {
 		t.Errorf("a new event is %s, not just after %s and its retraction", id, erased)
 	}
-	endInOrder(t, two)
+	two.stop()
 	two.restart()
 	if n := c.stored(); n != 25 { // what was kept, less the erased event, and the new one
 		t.Errorf("%d events in the stream, want 25", n)
@@ -92,8 +93,8 @@ func checkResumes(t *testing.T, p *program, streamed []event, old []string, eras
 		if !strings.Contains(s.ready(t).data, replay) {
 			t.Errorf("from %s: %s, want %s", from, s.ready(t).data, replay)
 		}
-		if difference := differ(lines(s.seen()[1:]), lines(want)); difference != "" {
-			t.Errorf("from %s: %s", from, difference)
+		if d := difference(lines(s.received()[1:]), lines(want)); d != "" {
+			t.Errorf("from %s: %s", from, d)
 		}
 		s.close()
 	}
@@ -101,6 +102,7 @@ func checkResumes(t *testing.T, p *program, streamed []event, old []string, eras
 
 // A log that a service still runs on is not copied: what it stores meanwhile would be lost.
 func TestClusterWaitsForTheEmbeddedService(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	one := start(t)
 	one.post(t)

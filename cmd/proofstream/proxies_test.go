@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The recipes in .github/proxies stand in this room's README word for word, and are run here.
@@ -43,9 +41,8 @@ func TestReadmeHasTheProxyRecipes(t *testing.T) {
 }
 
 func TestNginxRecipe(t *testing.T) {
-	if _, err := exec.LookPath("nginx"); err != nil {
-		t.Skip("there is no nginx here")
-	}
+	slow(t)
+	need(t, "nginx")
 	p, a, address := proxied(t)
 	throughProxy(t, p, a, address, nginxByRecipe(t, p, a, address))
 }
@@ -69,9 +66,10 @@ func nginxByRecipe(t *testing.T, p *program, a authority, address string) *exec.
 }
 
 func TestCaddyRecipe(t *testing.T) {
+	slow(t)
 	caddy, err := exec.LookPath("caddy")
 	if err != nil {
-		t.Skip("there is no caddy here")
+		t.Skip("no caddy: install it to run this test")
 	}
 	p, a, address := proxied(t)
 	dir := t.TempDir()
@@ -99,44 +97,25 @@ func proxied(t *testing.T) (*program, authority, string) {
 	return start(t, "PROOF_TRUSTED_PROXIES=127.0.0.1/32"), newAuthority(t, "proof.example.com"), freeAddress(t)
 }
 
-// throughProxy starts a proxy and looks through it at the service.
+// throughProxy starts a proxy and checks the service through it.
 func throughProxy(t *testing.T, p *program, a authority, address string, proxy *exec.Cmd) {
 	t.Helper()
-	front, visitor := behind(t, a, address, proxy)
-	streamsPassAtOnce(t, p, front, visitor)
-	visitorsAreToldApart(t, front, visitor)
+	front := startProxy(t, a, address, proxy)
+	checkStreamsPassAtOnce(t, p, front)
+	checkVisitorsAreDistinguished(t, front)
 }
 
-// behind starts a proxy, and returns the service as it is seen through it, with a visitor, once it answers.
-func behind(t *testing.T, a authority, address string, proxy *exec.Cmd) (front *program, visitor *http.Client) {
+// startProxy starts a proxy, and returns the service as a visitor sees it through that, once it answers.
+func startProxy(t *testing.T, a authority, address string, proxy *exec.Cmd) server {
 	t.Helper()
-	said := newJournal()
-	proxy.Stderr, proxy.Stdout = said, said
-	dieWithUs(proxy)
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
+	out, _ := startProcess(t, proxy)
+	t.Cleanup(func() { // its children do not end with a kill
 		_ = proxy.Process.Signal(os.Interrupt)
-		proxy.Wait()
-		if t.Failed() {
-			t.Logf("the proxy said:\n%s", said)
-		}
+		comes(patience, out.hasEnded)
 	})
-	front = &program{t: t, url: "https://proof.example.com:" + address[strings.LastIndex(address, ":")+1:], key: testKey}
-	visitor = visitorThrough(t, a, address)
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		resp, err := visitor.Get(front.url + "/ready")
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == 200 {
-				return front, visitor
-			}
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the proxy does not serve: %v\n%s", err, said)
-		}
-	}
+	front := server{url: "https://proof.example.com:" + address[strings.LastIndex(address, ":")+1:], key: testKey, client: visitorThrough(t, a, address)}
+	until(t, patience, func() bool { a, _ := front.try("GET", "/ready", ""); return a.status == 200 }, out.String)
+	return front
 }
 
 // visitorThrough is a browser at 127.0.0.9, which the service does not trust, that finds
@@ -154,63 +133,34 @@ func visitorThrough(t *testing.T, a authority, address string) *http.Client {
 	return &http.Client{Transport: tr}
 }
 
-// streamsPassAtOnce: the first bytes and each event come through as they are sent, over HTTP/2, and
-// a drain ends the stream so that the browser comes back.
-func streamsPassAtOnce(t *testing.T, p, front *program, visitor *http.Client) {
+// checkStreamsPassAtOnce: the first bytes and each event come through as they are sent, over HTTP/2.
+func checkStreamsPassAtOnce(t *testing.T, p *program, front server) {
 	t.Helper()
-	s := newSource(func() string { return front.url + "/events" })
-	s.client = visitor
-	s.start(t, false)
-	defer s.close()
-	s.awaitEvents(t, "ready", 1)
+	s := front.listen(t, "")
+	s.ready(t)
 	for i := range 5 {
 		id := p.post(t, fmt.Sprintf("user_name=Visitor%d", i))
-		events := s.awaitEvents(t, "signup", i+1)
-		if e := events[i]; e.id != id {
+		if e := s.awaitEvents(t, "signup", i+1)[i]; e.id != id {
 			t.Errorf("event %d is %s, want %s", i, e.id, id)
 		}
 	}
-	resp, err := visitor.Get(front.url + "/events")
-	if err != nil {
-		t.Fatal(err)
+	if s.proto != 2 || s.head.Get("Strict-Transport-Security") == "" {
+		t.Errorf("the proxy answers with HTTP/%d, HSTS %q", s.proto, s.head.Get("Strict-Transport-Security"))
 	}
-	resp.Body.Close()
-	if resp.ProtoMajor != 2 || resp.Header.Get("Strict-Transport-Security") == "" {
-		t.Errorf("the proxy answers with %s, HSTS %q", resp.Proto, resp.Header.Get("Strict-Transport-Security"))
-	}
-	own, err := http.NewRequest("GET", front.url+"/stats", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own.Header.Set("Origin", front.url)
-	if resp, err = visitor.Do(own); err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != 200 {
-		t.Errorf("a page of the service's own origin: %d", resp.StatusCode)
+	s.close()
+	if a := front.get(t, "/stats", "Origin: "+front.url); a.status != 200 {
+		t.Errorf("a page of the service's own origin: %d", a.status)
 	}
 }
 
-// visitorsAreToldApart: limits count the visitor, whatever that one claims to be.
-func visitorsAreToldApart(t *testing.T, front *program, visitor *http.Client) {
+// checkVisitorsAreDistinguished: limits apply to the visitor's address, whatever X-Forwarded-For it sends.
+func checkVisitorsAreDistinguished(t *testing.T, front server) {
 	t.Helper()
 	for i := range 21 {
-		r, err := http.NewRequest("POST", front.url+"/signup", strings.NewReader("user_name=A"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("X-API-Key", "not-the-key")
-		r.Header.Set("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i))
-		resp, err := visitor.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-		if want := map[bool]int{true: 429, false: 401}[i == 20]; resp.StatusCode != want {
-			t.Fatalf("wrong key %d: got %d, want %d", i+1, resp.StatusCode, want)
+		a := front.ask(t, "POST", "/signup", "user_name=A", "Content-Type: application/x-www-form-urlencoded",
+			"X-API-Key: not-the-key", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i))
+		if want := map[bool]int{true: 429, false: 401}[i == 20]; a.status != want {
+			t.Fatalf("wrong key %d: got %d, want %d", i+1, a.status, want)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"proofstream/api"
+	"proofstream/api/origin"
 	"proofstream/assets"
 	"proofstream/stream/natslog"
 	"proofstream/stream/registry"
@@ -30,7 +31,7 @@ func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net
 	build := thisBuild()
 	logger.Info("starting", "version", build.Version, "revision", build.Revision)
 	logger.Debug("configuration", "config", cfg)
-	if fit := fittingSubscribers(cfg.MaxSubscribers, descriptorLimit()); fit < cfg.MaxSubscribers {
+	if fit := capSubscribers(cfg.MaxSubscribers, descriptorLimit()); fit < cfg.MaxSubscribers {
 		logger.Warn("PROOF_MAX_SUBSCRIBERS is more than the limit of open files allows: raise that (ulimit -n, LimitNOFILE)",
 			"asked", cfg.MaxSubscribers, "max_subscribers", fit)
 		cfg.MaxSubscribers = fit
@@ -118,7 +119,7 @@ func (s *service) assemble() error {
 func sitesOf(cfg Config) ([]api.Site, error) {
 	var sites []api.Site
 	for i, site := range cfg.Sites {
-		origins, err := api.ParseOrigins(site.Origins)
+		origins, err := origin.Parse(site.Origins)
 		if err != nil {
 			return nil, err
 		}

@@ -36,5 +36,5 @@ func (s *service) drain(ctx context.Context) error {
 	if err := s.http.Shutdown(ctx); err != nil {
 		return err
 	}
-	return s.server.WaitTurnedAway(ctx)
+	return s.server.WaitBusy(ctx)
 }

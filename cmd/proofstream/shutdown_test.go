@@ -14,14 +14,15 @@ import (
 	"time"
 )
 
-// While backends post at full speed, SIGTERM ends many streams: each after a whole frame and with the request to come
-// back, without the final chunk, and the process with status 0 within the grace time. When they are asked to come back is
+// While backends post at full speed, SIGTERM ends many streams: each after a whole frame and with a delay before
+// reconnecting, without the final chunk, and the process with status 0 within the grace time. The reconnections are
 // spread too: the busiest second, wherever it begins, has less than 3/grace of them.
 func TestTermEndsEveryStreamAfterAWholeFrame(t *testing.T) {
+	slow(t)
 	n := scaled(600, 10_000)
-	descriptors(t, n+500)
+	needDescriptors(t, n+500)
 	p := start(t, "PROOF_SHUTDOWN_GRACE=10s")
-	c := gather(t, p, n, "")
+	c := openReaders(t, p.server, n, "")
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	var acknowledged []string
 	go func() {
@@ -51,24 +52,24 @@ func TestTermEndsEveryStreamAfterAWholeFrame(t *testing.T) {
 	}
 	close(stop)
 	<-stopped
-	var returns []time.Duration // after the signal, of browsers that wait as long as they were asked to
-	for i, m := range c.all {
-		if m.open || m.kinds["busy"] != 1 || !errors.Is(m.err, io.ErrUnexpectedEOF) {
-			t.Fatalf("stream %d: got %v and end %v within a frame: %v", i, m.kinds, m.err, m.open)
+	var returns []time.Duration // after the signal, of browsers that wait as long as retry says
+	for i, r := range c.all {
+		if r.inFrame || r.kinds["busy"] != 1 || !errors.Is(r.err, io.ErrUnexpectedEOF) {
+			t.Fatalf("stream %d: got %v and end %v within a frame: %v", i, r.kinds, r.err, r.inFrame)
 		}
-		if m.retry < 1000 || m.retry > 10_000 {
-			t.Errorf("stream %d: got retry %d", i, m.retry)
+		if r.retry < time.Second || r.retry > 10*time.Second {
+			t.Errorf("stream %d: got retry %v", i, r.retry)
 		}
-		if difference := differ(m.ids, acknowledged[:min(len(m.ids), len(acknowledged))]); difference != "" && len(m.ids) <= len(acknowledged) {
-			t.Errorf("stream %d: %s", i, difference)
+		if d := difference(r.ids, acknowledged[:min(len(r.ids), len(acknowledged))]); d != "" && len(r.ids) <= len(acknowledged) {
+			t.Errorf("stream %d: %s", i, d)
 		}
-		returns = append(returns, m.endAt.Sub(termed)+time.Duration(m.retry)*time.Millisecond)
+		returns = append(returns, r.endAt.Sub(termed)+r.retry)
 	}
 	most, from := busiestSecond(returns)
 	if most*10 >= n*3 { // 3/grace of all
-		t.Errorf("%d of %d browsers come back within the second after %v, want less than three tenths", most, n, from)
+		t.Errorf("%d of %d browsers reconnect within the second after %v, want less than three tenths", most, n, from)
 	}
-	t.Logf("%d streams, %d posts; most come back within a second: %d, from %v on", n, len(acknowledged), most, from)
+	t.Logf("%d streams, %d posts; most reconnect within a second: %d, from %v on", n, len(acknowledged), most, from)
 }
 
 // busiestSecond returns how many of some moments lie within the second that holds most of them, wherever that begins.
@@ -86,37 +87,37 @@ func busiestSecond(at []time.Duration) (most int, from time.Duration) {
 	return most, from
 }
 
-// Load balancers look at /ready: it says no before the listener is closed, however few streams there are, while open
-// posts go on.
-func TestReadyTurnsBeforeTheListenerCloses(t *testing.T) {
+// Load balancers ask /ready: it answers 503 before the listener is closed, however few streams there are, while open posts go
+// on.
+func TestReadyFailsBeforeTheListenerCloses(t *testing.T) {
 	for _, streams := range []int{0, 1, 1000} {
-		t.Run(fmt.Sprint(streams), func(t *testing.T) { readyTurns(t, streams) })
+		t.Run(fmt.Sprint(streams), func(t *testing.T) { checkReadyFailsFirst(t, streams) })
 	}
 }
 
-func readyTurns(t *testing.T, streams int) {
+func checkReadyFailsFirst(t *testing.T, streams int) {
 	p := start(t, "PROOF_SHUTDOWN_GRACE=10s")
-	gather(t, p, streams, "")
+	openReaders(t, p.server, streams, "")
 	inFlight := p.beginPost(t, `{"user_name":"in flight"}`)
 	var last atomic.Value
 	last.Store("")
-	var sequence []string
+	var answers []string
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
 		fresh := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 		for {
-			said := "closed"
+			got := "closed"
 			if resp, err := fresh.Get(p.url + "/ready"); err == nil {
 				b, _ := io.ReadAll(resp.Body)
 				resp.Body.Close()
-				said = fmt.Sprint(resp.StatusCode, " ", string(b))
+				got = fmt.Sprint(resp.StatusCode, " ", string(b))
 			}
-			if len(sequence) == 0 || sequence[len(sequence)-1] != said {
-				sequence = append(sequence, said)
-				last.Store(said)
+			if len(answers) == 0 || answers[len(answers)-1] != got {
+				answers = append(answers, got)
+				last.Store(got)
 			}
-			if said == "closed" {
+			if got == "closed" {
 				return
 			}
 		}
@@ -128,7 +129,7 @@ func readyTurns(t *testing.T, streams int) {
 		t.Errorf("a post in flight: got %d %s", a.status, a.body)
 	}
 	<-closed
-	if got := strings.Join(sequence, ", "); got != "200 ready, 503 draining, closed" {
+	if got := strings.Join(answers, ", "); got != "200 ready, 503 draining, closed" {
 		t.Errorf("got %s", got)
 	}
 	if status := p.wait(); status != 0 {
@@ -140,18 +141,12 @@ func readyTurns(t *testing.T, streams int) {
 	}
 }
 
-// beginPost sends a post but for the last byte of its body. The returned function sends that, and returns the answer.
+// beginPost sends a post except the last byte of its body. The returned function sends that, and returns the answer.
 func (p *program) beginPost(t *testing.T, body string) (finish func(t *testing.T) answer) {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	fmt.Fprintf(conn, "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-API-Key: %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
-		p.key, len(body))
+	conn := p.raw(t, fmt.Sprintf("POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-API-Key: %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		p.key, len(body)))
 	lines := bufio.NewReader(conn)
-	conn.SetDeadline(time.Now().Add(patience))
 	if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, "100") { // it waits for the body now
 		t.Fatalf("got %q, %v", line, err)
 	}
@@ -165,7 +160,7 @@ func (p *program) beginPost(t *testing.T, body string) (finish func(t *testing.T
 			t.Fatal(err)
 		}
 		b, _ := io.ReadAll(resp.Body)
-		return answer{resp.StatusCode, resp.Header, string(b)}
+		return answer{resp.StatusCode, resp.Header, string(b), resp.ProtoMajor}
 	}
 }
 
@@ -185,10 +180,10 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}, func() string { return p.stderr.String() })
 }
 
-// A stream that reads nothing cannot hold the end up beyond the grace time. Until then the listener answers.
-func TestStuckStreamDoesNotOutlastTheGraceTime(t *testing.T) {
+// A stalled reader cannot delay the end beyond the grace time. Until then the listener answers.
+func TestStalledStreamDoesNotOutlastTheGraceTime(t *testing.T) {
 	p := start(t, "PROOF_SHUTDOWN_GRACE=2s", "PROOF_RETAIN=5000")
-	stuck(t, p)
+	p.stalled(t)
 	p.burst(t, 500)
 	began := time.Now()
 	p.term()
@@ -205,20 +200,4 @@ func TestStuckStreamDoesNotOutlastTheGraceTime(t *testing.T) {
 	if status := p.wait(); status != 0 || time.Since(began) > 10*time.Second { // 2 s, and what a busy machine adds
 		t.Errorf("got status %d after %v", status, time.Since(began))
 	}
-}
-
-// stuck opens a stream and then reads nothing, with as small a window as the kernel gives.
-func stuck(t testing.TB, p *program) net.Conn {
-	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.(*net.TCPConn).SetReadBuffer(1)
-	fmt.Fprintf(conn, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
-	if _, err := conn.Read(make([]byte, 12)); err != nil {
-		t.Fatal(err)
-	}
-	return conn
 }

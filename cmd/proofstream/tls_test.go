@@ -1,17 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"io"
+	"fmt"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,252 +15,90 @@ import (
 	"time"
 )
 
-// authority signs itself, for one name and the loopback.
-type authority struct {
-	cert, key []byte // PEM
-	pool      *x509.CertPool
-}
-
-func newAuthority(t *testing.T, name string) authority {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: name},
-		DNSNames:     []string{name},
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 7)},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(90 * 24 * time.Hour),
-		IsCA:         true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalECPrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := authority{
-		cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		key:  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: secret}),
-		pool: x509.NewCertPool(),
-	}
-	a.pool.AppendCertsFromPEM(a.cert)
-	return a
-}
-
-// write puts certificate and key into dir, the key first.
-func (a authority) write(t *testing.T, dir string) (cert, key string) {
-	t.Helper()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for _, file := range []struct {
-		path string
-		text []byte
-	}{{key, a.key}, {cert, a.cert}} {
-		if err := os.WriteFile(file.path, file.text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
-}
-
-// client trusts the authority and speaks HTTP/2 where it can.
-func (a authority) client(t *testing.T) *http.Client {
-	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.pool}, ForceAttemptHTTP2: true}
-	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr}
-}
-
-// startSecured starts the program with a certificate.
-func startSecured(t *testing.T, a authority, env ...string) *program {
-	t.Helper()
-	cert, key := a.write(t, t.TempDir())
-	return start(t, append([]string{"PROOF_TLS_CERT_FILE=" + cert, "PROOF_TLS_KEY_FILE=" + key}, env...)...)
-}
-
-// get2 opens a path and fails the test where it cannot.
-func get2(t *testing.T, c *http.Client, url string) *http.Response {
-	t.Helper()
-	resp, err := c.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { resp.Body.Close() })
-	return resp
-}
-
-// awaitLine reads until a line begins so.
-func awaitLine(t *testing.T, r *bufio.Reader, prefix string) string {
-	t.Helper()
-	found := make(chan string, 1)
-	go func() {
-		for {
-			line, err := r.ReadString('\n')
-			if err != nil {
-				found <- "error: " + err.Error()
-				return
-			}
-			if strings.HasPrefix(line, prefix) {
-				found <- line
-				return
-			}
-		}
-	}()
-	select {
-	case line := <-found:
-		if !strings.HasPrefix(line, prefix) {
-			t.Fatalf("waiting for %q: %s", prefix, line)
-		}
-		return line
-	case <-time.After(patience):
-		t.Fatalf("waited in vain for %q", prefix)
-		return ""
-	}
-}
-
-// postSecured posts a signup by a client of the test's choice.
-func postSecured(t *testing.T, c *http.Client, url, name string) *http.Response {
-	t.Helper()
-	r, err := http.NewRequest("POST", url+"/signup", strings.NewReader("user_name="+name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Authorization", "Bearer "+testKey)
-	resp, err := c.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	io.Copy(io.Discard, resp.Body)
-	if resp.StatusCode != 200 {
-		t.Fatalf("post: %d", resp.StatusCode)
-	}
-	return resp
-}
-
 // Streams and posts share one connection, and a drain ends the streams as it does all others.
 func TestTLSCarriesStreamsOnHTTP2(t *testing.T) {
 	a := newAuthority(t, "proof.example.com")
 	p := startSecured(t, a, "PROOF_SHUTDOWN_GRACE=3s")
 	if !strings.HasPrefix(p.url, "https://") {
-		t.Fatalf("the program says that it serves %s", p.url)
+		t.Fatalf("the program serves %s", p.url)
 	}
-	c := a.client(t)
-	var streams []*bufio.Reader
+	var streams []*source
 	for range 3 {
-		resp := get2(t, c, p.url+"/events")
-		if resp.ProtoMajor != 2 {
-			t.Fatalf("the stream is %s", resp.Proto)
+		s := p.listen(t, "")
+		if s.proto != 2 {
+			t.Fatalf("the stream is HTTP/%d", s.proto)
 		}
-		r := bufio.NewReader(resp.Body)
-		awaitLine(t, r, "event: ready")
-		streams = append(streams, r)
+		streams = append(streams, s)
 	}
-	resp := postSecured(t, c, p.url, "Ada")
-	if resp.ProtoMajor != 2 || resp.Header.Get("Strict-Transport-Security") == "" {
-		t.Errorf("the post was answered with %s, %v", resp.Proto, resp.Header)
+	resp := p.get(t, "/live")
+	if resp.proto != 2 || resp.header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("/live came over HTTP/%d, %v", resp.proto, resp.header)
 	}
-	for _, r := range streams {
-		awaitLine(t, r, "event: signup")
+	p.post(t, "user_name=Ada")
+	for _, s := range streams {
+		s.awaitEvents(t, "signup", 1)
 	}
-	p.term()
-	for _, r := range streams {
-		awaitLine(t, r, "event: busy")
-	}
-	if status := p.wait(); status != 0 {
-		t.Errorf("exit status %d", status)
+	p.stop()
+	for _, s := range streams {
+		s.awaitEvents(t, "busy", 1)
 	}
 }
 
 // An idle stream outlives the time that a single write may take.
 func TestTLSIdleStreamOnHTTP2LivesOn(t *testing.T) {
+	slow(t)
 	t.Parallel() // it mostly waits
-	a := newAuthority(t, "proof.example.com")
-	p := startSecured(t, a, "PROOF_HEARTBEAT=1h")
-	c := a.client(t)
-	resp := get2(t, c, p.url+"/events")
-	r := bufio.NewReader(resp.Body)
-	awaitLine(t, r, "event: ready")
+	p := startSecured(t, newAuthority(t, "proof.example.com"), "PROOF_HEARTBEAT=1h")
+	s := p.listen(t, "")
+	s.ready(t)
 	time.Sleep(16 * time.Second) // the limit on a write is 15 s
-	postSecured(t, c, p.url, "Ada")
-	awaitLine(t, r, "event: signup")
+	p.post(t, "user_name=Ada")
+	s.awaitEvents(t, "signup", 1)
 }
 
-// Who reads nothing is let go on HTTP/2 too.
-func TestTLSStuckReaderOnHTTP2IsLetGo(t *testing.T) {
+// A reader that accepts no bytes is disconnected on HTTP/2 too.
+func TestTLSStalledReaderOnHTTP2IsDisconnected(t *testing.T) {
+	slow(t)
 	t.Parallel() // it mostly waits
 	a := newAuthority(t, "proof.example.com")
-	ops := freeAddress(t)
-	p := startSecured(t, a, "PROOF_METRICS_ADDR="+ops)
-	c, poster := a.client(t), a.client(t)
-	c.Transport.(*http.Transport).HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}
-	awaitLine(t, bufio.NewReader(get2(t, c, p.url+"/events").Body), "event: ready")
-	deadline := time.Now().Add(patience)
-	for n := 0; ; n++ { // many more than the client's window takes
-		postSecured(t, poster, p.url, strings.Repeat("x", 120))
-		if n%50 != 0 {
-			continue
-		}
-		b := (&program{t: t, url: "http://" + ops}).get(t, "/metrics").body
-		if strings.Contains(b, "proofstream_streams_ended_total{reason=\"slow\"} 1") {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the stuck reader is still there after %d posts:\n%s", n, b)
-		}
-	}
-}
-
-// Under TLS too, HTTP/1 connections are taken over from net/http, and their end is noticed.
-func TestTLSCarriesStreamsOnHTTP1(t *testing.T) {
-	a := newAuthority(t, "proof.example.com")
-	p := startSecured(t, a)
+	p := startSecured(t, a, metricsOn(t))
 	c := a.client(t)
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(p.url, "https://"), &tls.Config{RootCAs: a.pool, NextProtos: []string{"http/1.1"}})
+	c.Transport.(*http.Transport).HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}
+	resp, err := c.Get(p.url + "/events")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-		t.Fatal(err)
+	defer resp.Body.Close()
+	if e, err := newEventReader(resp.Body, "").next(); err != nil || e.kind != "ready" {
+		t.Fatalf("got %+v, %v", e, err)
 	}
-	r := bufio.NewReader(conn)
-	if line := awaitLine(t, r, "HTTP/1.1 "); line != "HTTP/1.1 200 OK\r\n" {
-		t.Fatalf("got %q", line)
-	}
-	awaitLine(t, r, "event: ready")
-	for _, name := range []string{"Ada", "Grace"} {
-		postSecured(t, c, p.url, name)
-		awaitLine(t, r, "event: signup")
-		if line := awaitLine(t, r, "data: "); !strings.Contains(line, name) {
-			t.Fatalf("got %q, want %s", line, name)
-		}
-		awaitLine(t, r, "id: ")
-	}
-	conn.Close()
-	deadline := time.Now().Add(patience)
-	for {
-		resp := get2(t, c, p.url+"/stats")
-		if b, _ := io.ReadAll(resp.Body); strings.Contains(string(b), `"subscribers":0`) {
-			return
-		} else if time.Now().After(deadline) {
-			t.Fatalf("the closed stream is still counted: %s", b)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	posted := 0
+	until(t, patience, func() bool { // many more than the client's window takes
+		p.burst(t, 50, "offer_name="+strings.Repeat("x", 120))
+		posted += 50
+		return p.metric(t, `proofstream_streams_ended_total{reason="slow"}`) == 1
+	}, func() string { return fmt.Sprint("the stream is open after ", posted, " posts") })
 }
 
-// serial returns which certificate a new connection gets.
-func serial(t *testing.T, address string, a authority) string {
+// Under TLS too, HTTP/1 connections are hijacked from net/http, and a client that disconnects is noticed.
+func TestTLSCarriesStreamsOnHTTP1(t *testing.T) {
+	a := newAuthority(t, "proof.example.com")
+	p := startSecured(t, a)
+	http1 := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.pool}, DisableKeepAlives: true}}
+	s := server{url: p.url, client: http1}.listen(t, "")
+	s.ready(t)
+	for i, name := range []string{"Ada", "Grace"} {
+		p.post(t, "user_name="+name)
+		if got := s.awaitEvents(t, "signup", i+1)[i].field("user_name"); got != name || s.proto != 1 {
+			t.Fatalf("got %q over HTTP/%d, want %s", got, s.proto, name)
+		}
+	}
+	s.close()
+	p.awaitSubscribers(t, 0)
+}
+
+// serial returns the serial number of the certificate that a new connection gets.
+func serial(t *testing.T, address string) string {
 	t.Helper()
 	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) // which one it is, is the question
 	if err != nil {
@@ -284,32 +114,24 @@ func TestTLSReloadsRenewedFilesWithoutDroppingStreams(t *testing.T) {
 	cert, key := first.write(t, dir)
 	p := start(t, "PROOF_TLS_CERT_FILE="+cert, "PROOF_TLS_KEY_FILE="+key)
 	address := strings.TrimPrefix(p.url, "https://")
-	c := first.client(t)
-	r := bufio.NewReader(get2(t, c, p.url+"/events").Body)
-	awaitLine(t, r, "event: ready")
-	before := serial(t, address, first)
+	s := server{url: p.url, client: first.client(t)}.listen(t, "")
+	s.ready(t)
+	before := serial(t, address)
 
 	if err := os.WriteFile(key, second.key, 0o600); err != nil { // half of a renewal
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patience); !strings.Contains(p.stderr.String(), "the one before stays"); {
-		if got := serial(t, address, first); got != before {
+	until(t, patience, func() bool {
+		if got := serial(t, address); got != before {
 			t.Fatalf("with half of a renewal: certificate %s, want %s", got, before)
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("a pair that does not fit is not told")
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+		return strings.Contains(p.stderr.String(), "the one before stays")
+	}, func() string { return "a pair that does not fit is not logged" })
 	second.write(t, dir)
-	for deadline := time.Now().Add(patience); serial(t, address, second) == before; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the new certificate is not served")
-		}
-	}
+	until(t, patience, func() bool { return serial(t, address) != before }, func() string { return "the new certificate is not served" })
 	p.awaitLog("certificate reloaded")
-	postSecured(t, second.client(t), p.url, "Ada")
-	awaitLine(t, r, "event: signup") // on the stream from before
+	server{url: p.url, key: p.key, client: second.client(t)}.post(t, "user_name=Ada")
+	s.awaitEvents(t, "signup", 1) // on the stream from before
 }
 
 func TestTLSLinkedFilesAreReloaded(t *testing.T) {
@@ -369,11 +191,11 @@ func TestACMEServesKeptCertificatesAndRedirects(t *testing.T) {
 	p := start(t, "PROOF_ACME_HOSTS="+host, "PROOF_DATA_DIR="+acmeDir(t, a, host), "PROOF_ADDR=127.0.0.7:0")
 	c := a.client(t)
 	c.Transport.(*http.Transport).TLSClientConfig.ServerName = host
-	resp := get2(t, c, p.url+"/events")
-	if resp.ProtoMajor != 2 || resp.Header.Get("Strict-Transport-Security") == "" {
-		t.Errorf("got %s %v", resp.Proto, resp.Header)
+	s := server{url: p.url, client: c}.listen(t, "")
+	s.ready(t)
+	if s.proto != 2 || s.head.Get("Strict-Transport-Security") == "" {
+		t.Errorf("got HTTP/%d %v", s.proto, s.head)
 	}
-	awaitLine(t, bufio.NewReader(resp.Body), "event: ready")
 	if _, err := tls.Dial("tcp", strings.TrimPrefix(p.url, "https://"), &tls.Config{ServerName: "other.example.com", InsecureSkipVerify: true}); err == nil {
 		t.Error("a certificate is served for a name that was not given")
 	}
@@ -382,7 +204,7 @@ func TestACMEServesKeptCertificatesAndRedirects(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Host = host
-	resp, err = (&http.Transport{}).RoundTrip(r)
+	resp, err := (&http.Transport{}).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 // On a full disk posts are refused with 503, nothing false is acknowledged, and streams stay up. When there is room
 // again, posts go on without a restart.
 func TestFullDisk(t *testing.T) {
+	slow(t)
 	dir := smallDisk(t, "48m")
 	d := withTrouble(t, "PROOF_DATA_DIR="+filepath.Join(dir, "data"))
 	ballast := fill(t, dir)
@@ -26,6 +27,7 @@ func TestFullDisk(t *testing.T) {
 
 // Whatever the kernel answers when the log is written or synced, it is the same: strace answers in its place.
 func TestFailingDisk(t *testing.T) {
+	slow(t)
 	need(t, "strace")
 	for name, fault := range map[string]struct{ calls, error string }{
 		"fsync fails":           {"fsync,fdatasync", "EIO"},
@@ -50,7 +52,7 @@ type troubled struct {
 	t       *testing.T
 	p       *program
 	s       *source
-	first   string            // position before all signups
+	first   string            // cursor before all signups
 	stored  map[string]string // ids of what was acknowledged, by name
 	refused []string          // names
 }
@@ -81,7 +83,7 @@ func (d *troubled) post(name string) answer {
 	return a
 }
 
-// refuses posts until that is refused, which may be after so many, and some more.
+// refuses posts until five were refused; at most a number may be acknowledged before.
 func (d *troubled) refuses(most int) {
 	d.t.Helper()
 	before := len(d.stored)
@@ -104,13 +106,10 @@ func (d *troubled) stands() {
 	if a := p.get(t, "/live"); a.status != 200 {
 		t.Errorf("/live: got %d", a.status)
 	}
-	beats := 0
-	d.s.await(t, "heartbeats during trouble", func() bool {
-		if beats == 0 {
-			beats = len(d.s.beats)
-		}
-		return len(d.s.beats) > beats+3
-	})
+	d.s.mu.Lock()
+	before := len(d.s.heartbeats)
+	d.s.mu.Unlock()
+	d.s.await(t, "heartbeats", func() bool { return len(d.s.heartbeats) > before+3 })
 	d.streams()
 }
 
@@ -128,10 +127,10 @@ func (d *troubled) streams() {
 func (d *troubled) recovers() {
 	t, p := d.t, d.p
 	t.Helper()
-	until(t, 2*patience, func() bool { return p.get(t, "/ready").status == 200 }, func() string { return tail(p.stderr.String(), 2000) })
+	until(t, 2*patience, func() bool { return p.get(t, "/ready").status == 200 }, func() string { return p.stderr.String() })
 	again := d.refused[0]
 	for tries := 0; d.stored[again] == "" || d.stored["after"] == ""; tries++ {
-		d.post(again) // its key settles what became of it
+		d.post(again) // its key settles the outcome
 		if d.post("after"); tries == 50 {
 			t.Fatal("it does not store again")
 		}
@@ -148,7 +147,7 @@ func (d *troubled) recovers() {
 func (d *troubled) check(when string) {
 	d.t.Helper()
 	got := map[string]string{}
-	for _, e := range d.p.awaitSignup(d.t, d.first, d.stored["after"]) {
+	for _, e := range d.p.signupsUpTo(d.t, d.first, d.stored["after"]) {
 		name := e.field("user_name")
 		if got[name] != "" {
 			d.t.Errorf("%s: %s is in the log twice", when, name)

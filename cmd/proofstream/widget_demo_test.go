@@ -33,7 +33,7 @@ func TestDemoPageBuildsASnippetThatWorks(t *testing.T) {
 	if got, want := eval[string](t, demo, "snippet.textContent"), `<script async src="`+p.url+`/assets/proof.js"></script>`; got != want {
 		t.Errorf("after starting over: got %s, want %s", got, want)
 	}
-	// The printed address, pasted while the page is open, loads nothing anew.
+	// The printed address, pasted while the page is open, loads nothing again.
 	eval[chromedp.Void](t, demo, "location.href = '/#key=pasted'")
 	awaitJS(t, demo, "send.elements.key.value == 'pasted' && location.href == '"+p.url+"/'")
 	set(`{template: '{user_name} is in'}`)

@@ -19,17 +19,17 @@ import (
 func console(t *testing.T, tab context.Context) (lines func() []string) {
 	t.Helper()
 	var mu sync.Mutex
-	var said []string
+	var written []string
 	err := chromedp.Listen(tab, func(ev any) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch ev := ev.(type) {
 		case *cdplog.EventEntryAdded:
-			said = append(said, ev.Entry.Text)
+			written = append(written, ev.Entry.Text)
 		case *runtime.EventConsoleAPICalled:
-			said = append(said, "console."+string(ev.Type))
+			written = append(written, "console."+string(ev.Type))
 		case *runtime.EventExceptionThrown:
-			said = append(said, "thrown: "+ev.ExceptionDetails.Text)
+			written = append(written, "thrown: "+ev.ExceptionDetails.Text)
 		}
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func console(t *testing.T, tab context.Context) (lines func() []string) {
 	return func() []string {
 		mu.Lock()
 		defer mu.Unlock()
-		return append([]string(nil), said...)
+		return append([]string(nil), written...)
 	}
 }
 
@@ -58,11 +58,11 @@ func TestWidgetFailsSilently(t *testing.T) {
 			html := widgetPage(c.src, "", "")
 			tab := tab(t, "about:blank")
 			lines := console(t, tab)
-			url := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+			url := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/html")
 				w.Header().Set("Content-Security-Policy", c.policy)
 				fmt.Fprint(w, html)
-			})
+			})).URL
 			if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestWidgetFailsSilently(t *testing.T) {
 func TestWidgetTriesItsStyleAgain(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	f := inFront(t, p)
+	f := startHTTPProxy(t, p)
 	f.answer = func(r *http.Response) {
 		if len(f.asked) < 4 && r.Request.URL.Path == "/assets/proof.css" {
 			r.StatusCode = http.StatusServiceUnavailable
@@ -102,10 +102,7 @@ func TestWidgetTriesItsStyleAgain(t *testing.T) {
 	</script>`
 	tab := tab(t, servePage(t, hasty+widgetPage(f.URL, "", "")))
 	p.awaitSubscribers(t, 1)
-	f.mu.Lock()
-	asked := fmt.Sprint(f.asked[:4])
-	f.mu.Unlock()
-	if got, want := asked, "[/assets/proof.js /assets/proof.css /assets/proof.css /assets/proof.css]"; got != want {
+	if got, want := fmt.Sprint(f.requests()[:4]), "[/assets/proof.js /assets/proof.css /assets/proof.css /assets/proof.css]"; got != want {
 		t.Errorf("asked for %s, want %s", got, want)
 	}
 	p.post(t)
@@ -121,11 +118,11 @@ func TestWidgetShowsWhateverThePolicySaysOfPictures(t *testing.T) {
 		{"Content-Security-Policy-Report-Only", "default-src 'none'", "true,true,true"},
 	} {
 		html := widgetPage(p.url, quick, "")
-		tab := tab(t, serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+		tab := tab(t, serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			w.Header().Set(c.header, c.policy)
 			fmt.Fprint(w, html)
-		}))
+		})).URL)
 		p.awaitSubscribers(t, 1)
 		eval[chromedp.Void](t, tab, "window.asked = []; addEventListener('proof:show', () => asked.push(part('image').hasAttribute('src')))")
 		p.postMany(t, "visitor", 3)
@@ -140,7 +137,7 @@ func TestWidgetShowsWhateverThePolicySaysOfPictures(t *testing.T) {
 	}
 }
 
-// A strict policy without unsafe-inline suffices, pinned or not, by address or by nonce; nothing is said on the console.
+// A strict policy without unsafe-inline suffices, pinned or not, by address or by nonce; nothing is on the console.
 func TestWidgetWorksUnderAStrictPolicy(t *testing.T) {
 	t.Parallel()
 	p := start(t)
@@ -162,7 +159,7 @@ func TestWidgetWorksUnderAStrictPolicy(t *testing.T) {
 		}
 		tab := tab(t, "about:blank")
 		lines := console(t, tab)
-		url := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+		url := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+trusted+"; style-src "+trusted+"; img-src data: "+p.url+"; connect-src "+p.url+"")
 			if r.URL.Path == "/early.js" {
 				w.Header().Set("Content-Type", "text/javascript")
@@ -171,7 +168,7 @@ func TestWidgetWorksUnderAStrictPolicy(t *testing.T) {
 			}
 			w.Header().Set("Content-Type", "text/html")
 			fmt.Fprint(w, `<!doctype html><html lang="en"><head><title>Strict</title><link rel="icon" href="data:,">`+tag+`</head><body><h1>Strict</h1></body></html>`)
-		})
+		})).URL
 		if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
 			t.Fatal(err)
 		}

@@ -68,8 +68,7 @@ func TestWidgetCardWaitsForPeople(t *testing.T) {
 		t.Errorf("the button measures %v, want 24 by 24 at least, and a name", box)
 	}
 	eval[chromedp.Void](t, tab, "part('close').focus()")
-	settle(t, tab)
-	settle(t, tab)
+	awaitJS(t, tab, "performance.now() > visible.at(-1) + 1500") // twice as long as it shows
 	if !eval[bool](t, tab, "document.querySelector('#proof-popup').matches('.visible')") {
 		t.Error("the card left while it had the focus")
 	}
@@ -80,8 +79,7 @@ func TestWidgetCardWaitsForPeople(t *testing.T) {
 	eval[chromedp.Void](t, tab, "part('card').style.transition = 'none'")
 	point := eval[[]float64](t, tab, "(() => { const r = part('card').getBoundingClientRect(); return [r.left + 20, r.top + 20] })()")
 	mouse(t, tab, point[0], point[1])
-	settle(t, tab)
-	settle(t, tab)
+	awaitJS(t, tab, "performance.now() > visible.at(-1) + 1500") // twice as long as it shows
 	if !eval[bool](t, tab, "document.querySelector('#proof-popup').matches('.visible')") {
 		t.Error("the card left under the pointer")
 	}

@@ -103,39 +103,43 @@ func TestWidgetClosingMeansWhatTheTagSays(t *testing.T) {
 			url := servePage(t, widgetPage(p.url, `data-cooldown="0" data-dismiss="`+c.dismiss+`"`, ""))
 			tab := tab(t, url)
 			p.awaitSubscribers(t, 1)
-			shows := func(in context.Context, name string) bool {
+			shows := func(in context.Context, name string, want bool) bool {
 				before := eval[int](t, in, "shows().length")
 				awaitJS(t, in, "part('card') && !part('card').hidden")
 				p.post(t, "user_name="+name)
+				if want {
+					awaitShows(t, in, before+1)
+					return true
+				}
 				settle(t, in)
 				return eval[int](t, in, "shows().length") > before
 			}
-			if !shows(tab, "first") {
+			if !shows(tab, "first", true) {
 				t.Fatal("no card at all")
 			}
 			pressed(t, tab, kb.Escape)
 			awaitJS(t, tab, "seen.at(-1).type == 'close' && seen.at(-1).reason == 'dismissed'")
-			if got := shows(tab, "same page"); got != c.sameTab {
+			if got := shows(tab, "same page", c.sameTab); got != c.sameTab {
 				t.Errorf("another card on the page: got %v, want %v", got, c.sameTab)
 			}
 			reload(t, tab)
 			if c.reload {
 				p.awaitSubscribers(t, 1)
 			}
-			if got := shows(tab, "reloaded"); got != c.reload {
+			if got := shows(tab, "reloaded", c.reload); got != c.reload {
 				t.Errorf("another card after a reload: got %v, want %v", got, c.reload)
 			}
 			other := neighbour(t, tab, url)
 			if c.newTab {
 				p.awaitSubscribers(t, 1)
 			}
-			if got := shows(other, "new tab"); got != c.newTab {
+			if got := shows(other, "new tab", c.newTab); got != c.newTab {
 				t.Errorf("a card in a new tab: got %v, want %v", got, c.newTab)
 			}
 			if c.later != "" {
 				eval[chromedp.Void](t, other, "ahead = "+c.later)
 				p.awaitSubscribers(t, 1)
-				if !shows(other, "later") {
+				if !shows(other, "later", true) {
 					t.Error("no card a day later")
 				}
 			}

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -12,12 +10,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// After drops, refusals, a restart and sleep it comes back with its last id: nothing is missed,
+// After drops, refusals, a restart and sleep it reconnects with its last id: nothing is missed,
 // nothing shown twice.
 func TestWidgetComesBack(t *testing.T) {
 	t.Parallel()
 	p := start(t, "PROOF_RETRY=300ms")
-	f := inFront(t, p)
+	f := startHTTPProxy(t, p)
 	tab := tab(t, servePage(t, widgetPage(f.URL, quick, "")))
 	p.awaitSubscribers(t, 1)
 	p.post(t, "user_name=before")
@@ -28,12 +26,12 @@ func TestWidgetComesBack(t *testing.T) {
 	}{
 		{"drop", f.CloseClientConnections},
 		{"503 of a proxy", func() {
-			f.instead(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+			f.instead("/events", unavailable)
 			f.awaitCount(t, "/events", f.count("/events")+2)
-			f.instead(nil)
+			f.instead("/events", nil)
 		}},
 		{"busy", func() {
-			f.instead(func(w http.ResponseWriter, r *http.Request) {
+			f.instead("/events", func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				w.Header().Set("Access-Control-Allow-Origin", "*")
 				fmt.Fprint(w, "event: busy\nretry: 100\ndata: {}\n\n")
@@ -41,7 +39,7 @@ func TestWidgetComesBack(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			})
 			f.awaitCount(t, "/events", f.count("/events")+3)
-			f.instead(nil)
+			f.instead("/events", nil)
 		}},
 		{"restart", func() { p.kill(); p = p.restart() }},
 		{"sleep", func() { eval[chromedp.Void](t, tab, "ahead += 9e4") }},
@@ -83,7 +81,7 @@ func TestWidgetLivesThroughTheBackForwardCache(t *testing.T) {
 }
 
 // A signup that is withdrawn leaves the screen, or never gets there.
-func TestWidgetTakesBackWhatIsRetracted(t *testing.T) {
+func TestWidgetRemovesWhatIsRetracted(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	tab := p.open(t, `data-cooldown="0"`)
@@ -109,16 +107,8 @@ func TestWidgetFallsBackToRecent(t *testing.T) {
 	t.Parallel()
 	p := start(t, "PROOF_RETRY=200ms")
 	p.post(t, "user_name=past")
-	f := inFront(t, p)
-	held := make(chan struct{})
-	defer close(held)
-	hold := func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-held:
-		case <-r.Context().Done():
-		}
-	}
-	f.instead(hold)
+	f := startHTTPProxy(t, p)
+	f.instead("/events", hang)
 	tab := tab(t, servePage(t, widgetPage(f.URL, quick, "")))
 	f.awaitCount(t, "/events", 1)
 	eval[chromedp.Void](t, tab, "ahead += 21e3")
@@ -129,7 +119,7 @@ func TestWidgetFallsBackToRecent(t *testing.T) {
 	if got, want := fmt.Sprint(awaitShows(t, tab, 1)), "[live]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	f.instead(nil) // the stream is tried all the while
+	f.instead("/events", nil) // the stream is tried all the while
 	for range 3 {
 		eval[chromedp.Void](t, tab, "ahead += 3e4; new Promise(done => setTimeout(done, 1100))")
 	}
@@ -139,7 +129,7 @@ func TestWidgetFallsBackToRecent(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	asked, looked, dropped := f.count("/events"), f.count("/recent"), eval[float64](t, tab, "Date.now()")
-	f.instead(hold)
+	f.instead("/events", hang)
 	f.awaitCount(t, "/events", asked+1)
 	p.post(t, "user_name=dropped")
 	eval[chromedp.Void](t, tab, "ahead += 21e3")
@@ -152,30 +142,21 @@ func TestWidgetFallsBackToRecent(t *testing.T) {
 	}
 }
 
-// Live cards do not wait for past ones: where /recent hangs they show all the same, and it is let go after its time.
+// Live cards do not wait for past ones: where /recent hangs they show all the same, and that request ends after its time.
 func TestWidgetDoesNotWaitForThePast(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	to, err := url.Parse(p.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(to)
-	proxy.FlushInterval = -1
+	f := startHTTPProxy(t, p)
 	ended := make(chan struct{}, 9)
-	front := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/recent" {
-			<-r.Context().Done()
-			ended <- struct{}{}
-			return
-		}
-		proxy.ServeHTTP(w, r)
-	}))
+	f.instead("/recent", func(w http.ResponseWriter, r *http.Request) {
+		hang(w, r)
+		ended <- struct{}{}
+	})
 	const hasty = `<script>
 		const whole = AbortSignal.timeout
 		AbortSignal.timeout = ms => whole.call(AbortSignal, ms / 20)
 	</script>`
-	tab := tab(t, servePage(t, hasty+widgetPage(front, quick+` data-recent="3"`, "")))
+	tab := tab(t, servePage(t, hasty+widgetPage(f.URL, quick+` data-recent="3"`, "")))
 	p.awaitSubscribers(t, 1)
 	p.post(t, "user_name=live")
 	awaitShows(t, tab, 1)
@@ -191,8 +172,8 @@ func TestWidgetIgnoresAFrameThatItCannotRead(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	frames := make(chan string)
-	f := inFront(t, p)
-	f.instead(made(frames))
+	f := startHTTPProxy(t, p)
+	f.instead("/events", made(frames))
 	tab := tab(t, servePage(t, widgetPage(f.URL, quick, "")))
 	lines := console(t, tab)
 	frames <- "event: signup\ndata: <html>\nid: made-2\n\nevent: ready\ndata: null\nid: made-3\n\n"

@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -19,9 +15,18 @@ import (
 // that the program serves, minified. Durations come from the tag's attributes; quick makes them short.
 const quick = `data-duration="300" data-cooldown="150"`
 
-// witness goes before the widget's tag: it notes what happens, on window.seen. Date.now is advanced by
-// window.ahead milliseconds, so that tests need not wait for minutes to pass.
+// witness goes before the widget's tag: it records what happens, on window.seen, and the kind and id of each event that the
+// widget's stream brings, on window.heard. Date.now is advanced by window.ahead milliseconds, so that tests need not wait
+// for minutes to pass.
 const witness = `<script>
+var heard = []
+window.EventSource = class extends EventSource {
+  constructor(...args) {
+    super(...args)
+    for (const kind of ['ready', 'signup', 'retract', 'busy'])
+      this.addEventListener(kind, e => heard.push(kind + ' ' + e.lastEventId))
+  }
+}
 var seen = [], visible = [], ahead = 0, shift = 0
 const realNow = Date.now
 Date.now = () => realNow() + ahead
@@ -55,16 +60,18 @@ func (p *program) open(t *testing.T, attributes string) context.Context {
 	return tab
 }
 
-// awaitSubscribers waits until the program tells of so many open streams.
+// awaitSubscribers waits until the program counts n open streams.
 func (p *program) awaitSubscribers(t *testing.T, n int) {
 	t.Helper()
-	want, got := fmt.Sprintf(`"subscribers":%d,`, n), ""
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if got = p.get(t, "/stats").body; strings.Contains(got, want) {
-			return
-		}
-	}
-	t.Fatalf("got %s, want %s within %v", got, want, patience)
+	until(t, patience, func() bool { return p.subscribers(t) == n }, func() string {
+		return fmt.Sprintf("%d subscribers, want %d", p.subscribers(t), n)
+	})
+}
+
+// awaitHeard waits until the widget's stream in a tab has brought a signup: it will not show later than what comes next.
+func awaitHeard(t *testing.T, tab context.Context, id string) {
+	t.Helper()
+	awaitJS(t, tab, "heard.includes('signup "+id+"')")
 }
 
 // awaitShows waits until n cards have shown on a page, and returns the names on them.
@@ -74,18 +81,7 @@ func awaitShows(t *testing.T, tab context.Context, n int) (names []string) {
 	return eval[[]string](t, tab, "shows().map(e => e.user_name)")
 }
 
-// serveWith serves an origin of its own.
-func serveWith(t *testing.T, handler http.HandlerFunc) (url string) {
-	t.Helper()
-	s := httptest.NewServer(handler)
-	t.Cleanup(func() {
-		s.CloseClientConnections()
-		s.Close()
-	})
-	return s.URL + "/"
-}
-
-// settle lets so much time pass that a card which should not show would have.
+// settle waits as long as a card takes that shows though it should not, where no event shows that it will not.
 func settle(t *testing.T, tab context.Context) {
 	t.Helper()
 	eval[chromedp.Void](t, tab, "new Promise(done => setTimeout(done, 500))")
@@ -104,7 +100,7 @@ func reload(t *testing.T, tab context.Context) {
 func neighbour(t *testing.T, of context.Context, url string) context.Context {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(of, chromedp.WithNewWindow(false))
-	ctx = opened(t, ctx, cancel, url)
+	ctx = navigate(t, ctx, cancel, url)
 	awaitJS(t, ctx, "!document.hidden")
 	awaitJS(t, of, "document.hidden")
 	return ctx

@@ -15,7 +15,7 @@ import (
 // acknowledged, so that in the end there must be one event for each.
 type load struct {
 	t       *testing.T
-	url     string
+	to      server
 	sources []*source
 	stop    context.CancelFunc
 	posting sync.WaitGroup
@@ -30,11 +30,11 @@ type load struct {
 }
 
 // startLoad begins to listen, then to post. Each poster pauses after each post.
-func startLoad(t *testing.T, url string, listeners, posters int, pause time.Duration) *load {
+func startLoad(t *testing.T, to server, listeners, posters int, pause time.Duration) *load {
 	t.Helper()
-	l := &load{t: t, url: url, acked: map[string]time.Time{}, byKey: map[string]string{}}
+	l := &load{t: t, to: to, acked: map[string]time.Time{}, byKey: map[string]string{}}
 	for range listeners {
-		s := newSource(func() string { return url + "/events" })
+		s := to.source("")
 		s.start(t, true)
 		l.sources = append(l.sources, s)
 	}
@@ -59,7 +59,7 @@ func startLoad(t *testing.T, url string, listeners, posters int, pause time.Dura
 // post posts until it is acknowledged.
 func (l *load) post(key string) {
 	for deadline := time.Now().Add(2 * patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		id, _, err := postTo(l.url, testKey, key, "user_name="+key)
+		id, _, err := l.to.postKeyed(key, "user_name="+key)
 		l.mu.Lock()
 		if err == nil {
 			now := time.Now()
@@ -81,13 +81,14 @@ func (l *load) posted() int {
 	return len(l.acked)
 }
 
-// ids returns those of the posts that were acknowledged.
+// ids returns those of the posts that were acknowledged, in the order of the log.
 func (l *load) ids() (ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id := range l.acked {
 		ids = append(ids, id)
 	}
+	sortIDs(ids)
 	return ids
 }
 
@@ -98,7 +99,7 @@ func (l *load) longestStall() time.Duration {
 	return l.stall
 }
 
-// awaitMore waits until n more posts are acknowledged, and returns how long the first of them took.
+// awaitMore waits until n more posts are acknowledged.
 func (l *load) awaitMore(n int) {
 	l.t.Helper()
 	before := l.posted()
@@ -109,12 +110,8 @@ func (l *load) awaitMore(n int) {
 func (l *load) awaitArrivals() {
 	l.t.Helper()
 	l.phase = time.Now()
-	l.mu.Lock()
-	newest := 0
-	for id := range l.acked {
-		newest = max(newest, sequence(id))
-	}
-	l.mu.Unlock()
+	ids := l.ids()
+	newest := sequence(ids[len(ids)-1])
 	for _, s := range l.sources {
 		s.await(l.t, "the newest event", func() bool { return sequence(s.lastID) >= newest })
 	}
@@ -129,28 +126,21 @@ type tally struct {
 }
 
 func (a tally) String() string {
-	return fmt.Sprintf("acknowledged %d, stored %d, received %d, repeated %d, lost %d; tried again %d, streams refused %d; "+
+	return fmt.Sprintf("acknowledged %d, stored %d, received %d, repeated %d, lost %d; retried %d, streams refused %d; "+
 		"longest stall of posts %v, of fan-out %v; latest arrival after an acknowledgement %v",
 		a.Acknowledged, a.Stored, a.Received, a.Repeated, a.Lost, a.Retried, a.Refused,
 		a.PostStall.Round(time.Millisecond), a.FanOutStall.Round(time.Millisecond), a.Late.Round(time.Millisecond))
 }
 
-// finish ends the posting, waits until every listener has everything, and counts.
+// finish waits until every listener has everything, and counts. The posting has ended.
 func (l *load) finish(stored int) tally {
 	l.t.Helper()
 	for _, s := range l.sources {
-		have := map[string]bool{}
-		seen := 0
-		for deadline := time.Now().Add(patience); time.Now().Before(deadline) && len(have) < len(l.acked); time.Sleep(20 * time.Millisecond) {
+		comes(patience, func() bool { // who lacks something is counted below
 			s.mu.Lock()
-			for _, e := range s.events[seen:] {
-				if e.kind == "signup" {
-					have[e.id] = true
-				}
-			}
-			seen = len(s.events)
-			s.mu.Unlock()
-		}
+			defer s.mu.Unlock()
+			return len(s.events) >= len(l.acked) && len(countIDs(s.events)) == len(l.acked)
+		})
 	}
 	a := tally{Acknowledged: len(l.acked), Stored: stored, PostStall: l.stall, Retried: l.tries}
 	for _, s := range l.sources {
@@ -159,18 +149,26 @@ func (l *load) finish(stored int) tally {
 	return a
 }
 
+// countIDs returns how often each signup came.
+func countIDs(events []event) map[string]int {
+	times := map[string]int{}
+	for _, e := range ofKind(events, "signup") {
+		times[e.id]++
+	}
+	return times
+}
+
 // end ends the posting.
 func (l *load) end() {
 	l.stop()
 	l.posting.Wait()
 }
 
-// count adds what one listener got. Whoever got something twice was not told of it by a gap: that would be a
-// repetition too.
+// count adds what one listener got. An event that came twice is a repetition, also after a gap.
 func (l *load) count(a *tally, s *source) {
 	times := map[string]int{}
 	var last time.Time
-	for _, e := range ofKind(s.seen(), "signup") {
+	for _, e := range ofKind(s.received(), "signup") {
 		times[e.id]++
 		if !last.IsZero() {
 			a.FanOutStall = max(a.FanOutStall, e.at.Sub(last))
@@ -197,17 +195,11 @@ func (l *load) count(a *tally, s *source) {
 			a.Refused++
 		}
 	}
-	for _, e := range ofKind(s.seen(), "ready") {
+	for _, e := range ofKind(s.received(), "ready") {
 		if strings.Contains(e.data, `"gap"`) {
-			l.t.Errorf("a listener was told of a gap: %s", e.data)
+			l.t.Errorf("a listener got a gap: %s", e.data)
 		}
 	}
-}
-
-func (s *source) allEnds() []end {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]end(nil), s.ends...)
 }
 
 // check says what must hold of every tally: one event for each acknowledged post, each received by everybody, once.
@@ -219,7 +211,7 @@ func (a tally) check(t *testing.T, l *load) {
 	}
 	orders := map[string]bool{}
 	for _, s := range l.sources {
-		orders[strings.Join(ids(ofKind(s.seen(), "signup")), " ")] = true
+		orders[strings.Join(ids(ofKind(s.received(), "signup")), " ")] = true
 	}
 	if len(orders) != 1 {
 		t.Errorf("listeners saw %d different orders", len(orders))
@@ -229,7 +221,7 @@ func (a tally) check(t *testing.T, l *load) {
 		if n++; n > 20 {
 			break
 		}
-		if again, duplicate, err := postTo(l.url, testKey, key, "user_name=other"); again != id || !duplicate || err != nil {
+		if again, duplicate, err := l.to.postKeyed(key, "user_name=other"); again != id || !duplicate || err != nil {
 			t.Errorf("a retry of %s was answered %s, duplicate %v, %v; want %s, true", key, again, duplicate, err, id)
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,8 +27,7 @@ type natsServer struct {
 	config string
 	port   int
 	cmd    *exec.Cmd // nil while it does not run
-	said   *journal
-	exited chan struct{}
+	end    func()
 }
 
 // startNATS starts n servers. The lines of extra go into each one's configuration.
@@ -45,6 +43,7 @@ func startNATS(t *testing.T, n int, extra ...string) *natsCluster {
 // prepareNATS is startNATS without starting.
 func prepareNATS(t *testing.T, n int, extra ...string) *natsCluster {
 	t.Helper()
+	slow(t)
 	c := &natsCluster{t: t}
 	ports := freePorts(t, 2*n)
 	var routes []string
@@ -66,25 +65,7 @@ func prepareNATS(t *testing.T, n int, extra ...string) *natsCluster {
 		}
 		c.servers = append(c.servers, s)
 	}
-	t.Cleanup(func() {
-		for _, s := range c.servers {
-			s.kill()
-		}
-	})
 	return c
-}
-
-func freePorts(t *testing.T, n int) (ports []int) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // start starts the server, on what it had stored before, and does not wait for it.
@@ -94,25 +75,14 @@ func (s *natsServer) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.said, s.exited = newJournal(), make(chan struct{})
 	s.cmd = exec.Command(path, "-c", s.config)
-	s.cmd.Stderr = s.said
-	dieWithUs(s.cmd)
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	go func(cmd *exec.Cmd, said *journal, exited chan struct{}) {
-		_ = cmd.Wait()
-		said.end()
-		close(exited)
-	}(s.cmd, s.said, s.exited)
+	_, s.end = startProcess(s.t, s.cmd)
 }
 
 // kill ends the server with SIGKILL, if it runs.
 func (s *natsServer) kill() {
 	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		<-s.exited
+		s.end()
 		s.cmd = nil
 	}
 }
@@ -142,17 +112,14 @@ func ask[T any](c *natsCluster, what string, question func(context.Context, jets
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	var answer T
+	until(c.t, patience, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		answer, err := question(ctx, js)
-		cancel()
-		if err == nil {
-			return answer
-		}
-		if time.Now().After(deadline) {
-			c.t.Fatalf("%s: %v", what, err)
-		}
-	}
+		defer cancel()
+		answer, err = question(ctx, js)
+		return err == nil
+	}, func() string { return fmt.Sprintf("%s: %v", what, err) })
+	return answer
 }
 
 // defaultStream is the stream of site default.
@@ -173,15 +140,16 @@ func (c *natsCluster) info() *jetstream.StreamInfo {
 // leader returns the server that leads the stream, and its index.
 func (c *natsCluster) leader() (*natsServer, int) {
 	c.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if info := c.info(); info.Cluster != nil && info.Cluster.Leader != "" {
-			var i int
-			fmt.Sscanf(info.Cluster.Leader, "n%d", &i)
-			return c.servers[i], i
+	var i int
+	until(c.t, patience, func() bool {
+		info := c.info()
+		if info.Cluster == nil || info.Cluster.Leader == "" {
+			return false
 		}
-	}
-	c.t.Fatal("nobody leads the stream")
-	return nil, 0
+		fmt.Sscanf(info.Cluster.Leader, "n%d", &i)
+		return true
+	}, func() string { return "nobody leads the stream" })
+	return c.servers[i], i
 }
 
 // first has a node use the log for the first time, which creates the stream, and waits until that is whole.

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// httpProxy stands between clients and the program: it records what they ask for, and can cut, hold back, refuse and
+// replace what the program answers.
+type httpProxy struct {
+	*httptest.Server
+
+	mu      sync.Mutex                  // guards the fields below
+	replace map[string]http.HandlerFunc // by path; the others are passed on
+	change  func(*http.Request)         // before a request is passed on; nil is nothing
+	answer  func(*http.Response)        // before its answer is; nil is nothing
+	asked   []string                    // paths and queries, in order
+	cursors []string                    // Last-Event-ID of requests for streams, in order
+}
+
+func startHTTPProxy(t testing.TB, p *program) *httpProxy {
+	t.Helper()
+	to, err := url.Parse(p.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &httpProxy{replace: map[string]http.HandlerFunc{}}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.FlushInterval = -1
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // streams that end are what these tests are about
+	proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
+	proxy.ModifyResponse = func(r *http.Response) error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.answer != nil {
+			f.answer(r)
+		}
+		return nil
+	}
+	f.Server = serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if handler := f.record(r); handler != nil {
+			handler(w, r)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	return f
+}
+
+// record notes a request, changes it, and returns what answers it in the program's place, if anything does.
+func (f *httpProxy) record(r *http.Request) http.HandlerFunc {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, r.URL.RequestURI())
+	if r.URL.Path == "/events" {
+		f.cursors = append(f.cursors, r.Header.Get("Last-Event-ID"))
+	}
+	if f.change != nil {
+		f.change(r)
+	}
+	return f.replace[r.URL.Path]
+}
+
+// instead answers requests for a path from now on; nil has the program answer them again. Open connections end.
+func (f *httpProxy) instead(path string, handler http.HandlerFunc) {
+	f.mu.Lock()
+	f.replace[path] = handler
+	f.mu.Unlock()
+	f.CloseClientConnections()
+}
+
+// cut ends a connection without an answer, as a network does that is gone.
+func cut(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// unavailable is the answer of a proxy whose upstream is away.
+func unavailable(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
+// hang answers nothing until the client disconnects.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// requests returns the paths and queries asked for so far.
+func (f *httpProxy) requests() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked)
+}
+
+// lastEventIDs returns the Last-Event-ID of the requests for streams; of equal ones in a row, the first.
+func (f *httpProxy) lastEventIDs() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Compact(slices.Clone(f.cursors))
+}
+
+// requestsFor returns those of requests that are for a path.
+func (f *httpProxy) requestsFor(path string) []string {
+	return slices.DeleteFunc(f.requests(), func(asked string) bool {
+		before, _, _ := strings.Cut(asked, "?")
+		return before != path
+	})
+}
+
+// count returns how often a path has been asked for.
+func (f *httpProxy) count(path string) int { return len(f.requestsFor(path)) }
+
+// last returns the path and query of the last request for a path.
+func (f *httpProxy) last(path string) string {
+	asked := f.requestsFor(path)
+	return asked[len(asked)-1]
+}
+
+// awaitCount waits until a path has been asked for n times.
+func (f *httpProxy) awaitCount(t testing.TB, path string, n int) {
+	t.Helper()
+	until(t, patience, func() bool { return f.count(path) >= n }, func() string {
+		return fmt.Sprintf("%s was asked for %d times, want %d", path, f.count(path), n)
+	})
+}
+
+// slowLine passes an answer on two frames or so at a time; the delay is what it is for.
+type slowLine struct{ io.ReadCloser }
+
+func (l slowLine) Read(b []byte) (int, error) {
+	time.Sleep(5 * time.Millisecond)
+	return l.ReadCloser.Read(b[:min(len(b), 400)])
+}
+
+// made is a stream that a test makes up, frame by frame; it lasts until its channel is closed.
+func made(frames <-chan string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "text/event-stream; charset=utf-8")
+		h.Set("Access-Control-Allow-Origin", "*")
+		now := time.Now().UTC().Format(timeFormat)
+		fmt.Fprintf(w, "event: ready\nretry: 1000\ndata: {\"replay\":\"fresh\",\"time\":%q}\nid: made-1\n\n", now)
+		for {
+			w.(http.Flusher).Flush()
+			select {
+			case frame, more := <-frames:
+				if !more {
+					return
+				}
+				_, _ = io.WriteString(w, frame)
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
+}
+
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+// signupFrame is a frame with an event of some age, which the service itself would not back-date.
+func signupFrame(id string, age time.Duration, fields ...string) string {
+	data := map[string]string{"img_path": "default", "user_name": "Ada", "offer_name": "Spring Sale",
+		"at": time.Now().Add(-age).UTC().Format(timeFormat)}
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, "=")
+		data[name] = value
+	}
+	return fmt.Sprintf("event: signup\ndata: %s\nid: %s\n\n", mustJSON(data), id)
+}
