@@ -26,6 +26,7 @@ type httpProxy struct {
 	answer  func(*http.Response)        // before its answer is; nil is nothing
 	asked   []string                    // paths and queries, in order
 	cursors []string                    // Last-Event-ID of requests for streams, in order
+	answers map[string]int              // by path: requests that the program has answered, or begun to
 }
 
 func startHTTPProxy(t testing.TB, p *program) *httpProxy {
@@ -34,7 +35,7 @@ func startHTTPProxy(t testing.TB, p *program) *httpProxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &httpProxy{replace: map[string]http.HandlerFunc{}}
+	f := &httpProxy{replace: map[string]http.HandlerFunc{}, answers: map[string]int{}}
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	proxy.FlushInterval = -1
 	proxy.ErrorLog = log.New(io.Discard, "", 0) // streams that end are what these tests are about
@@ -42,6 +43,7 @@ func startHTTPProxy(t testing.TB, p *program) *httpProxy {
 	proxy.ModifyResponse = func(r *http.Response) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		f.answers[r.Request.URL.Path]++
 		if f.answer != nil {
 			f.answer(r)
 		}
@@ -126,6 +128,19 @@ func (f *httpProxy) awaitCount(t testing.TB, path string, n int) {
 	t.Helper()
 	until(t, patience, func() bool { return f.count(path) >= n }, func() string {
 		return fmt.Sprintf("%s was asked for %d times, want %d", path, f.count(path), n)
+	})
+}
+
+// awaitAnswers waits until the program has answered n requests for a path: what is posted afterwards is in none of them.
+func (f *httpProxy) awaitAnswers(t testing.TB, path string, n int) {
+	t.Helper()
+	answered := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.answers[path]
+	}
+	until(t, patience, func() bool { return answered() >= n }, func() string {
+		return fmt.Sprintf("%d requests for %s were answered, want %d", answered(), path, n)
 	})
 }
 

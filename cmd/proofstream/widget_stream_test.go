@@ -112,7 +112,7 @@ func TestWidgetFallsBackToRecent(t *testing.T) {
 	tab := tab(t, servePage(t, widgetPage(f.URL, quick, "")))
 	f.awaitCount(t, "/events", 1)
 	eval[chromedp.Void](t, tab, "ahead += 21e3")
-	f.awaitCount(t, "/recent", 1)
+	f.awaitAnswers(t, "/recent", 1)
 	p.post(t, "user_name=live")
 	eval[chromedp.Void](t, tab, "ahead += 31e3")
 	f.awaitCount(t, "/recent", 2)
