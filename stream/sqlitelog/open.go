@@ -230,14 +230,13 @@ func (l *Log) start(c *checked) error {
 		l.pooled++
 		l.readers <- r
 	}
-	if err := l.writer.setOpen(1); err != nil {
-		return err
-	}
-	// The write-ahead log may have pages whose sync failed before a crash: they can be read, but are not on disk, and a
-	// power cut would lose every commit after them. And that the database is open has to be in its file: the
-	// write-ahead log may be what gets lost.
-	if err := l.writer.truncate(); err != nil && !errors.Is(err, errBusy) {
-		return err
+	// First, because the write-ahead log may have pages whose sync failed before a crash: they can be read, but are not on
+	// disk, and a power cut would lose every commit after them. Last, because that the database is open has to be in its
+	// file: the write-ahead log may be what gets lost.
+	for _, step := range []func() error{l.writer.truncate, func() error { return l.writer.setOpen(1) }, l.writer.truncate} {
+		if err := step(); err != nil && !errors.Is(err, errBusy) {
+			return err
+		}
 	}
 	begin := &request{ctx: context.Background(), do: func(t *tx) error { return t.begin(l.opts.Sites) }}
 	return l.writer.write([]*request{begin}, true)
