@@ -22,7 +22,7 @@ func emptyLog(t *testing.T, f Fixture) {
 		t.Fatalf("epochs of a new log are %+v; want an origin from 0 and an epoch from 1", h)
 	}
 	if why, _ := b.Judge(b.Epochs.Cursor(0)); why != "" {
-		t.Errorf("origin cursor is judged %q", why)
+		t.Errorf("origin cursor gets %q", why)
 	}
 	for range 2 { // the epoch of a site without events must not change with each look
 		if again := bounds(t, f.Log, "default"); again.Epochs.Cursor(0) != b.Epochs.Cursor(0) || again.Epochs.ID(1) != b.Epochs.ID(1) {
@@ -46,7 +46,7 @@ func emptyLog(t *testing.T, f Fixture) {
 		t.Errorf("first event is %v, want %v", id, b.Epochs.ID(1))
 	}
 	if why, _ := bounds(t, f.Log, "default").Judge(b.Epochs.Cursor(0)); why != "" {
-		t.Errorf("origin cursor is judged %q when there is an event", why)
+		t.Errorf("origin cursor gets %q when there is an event", why)
 	}
 }
 

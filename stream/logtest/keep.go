@@ -27,11 +27,11 @@ func retainCount(t *testing.T, f Fixture) {
 	}
 	for seq, want := range map[uint64]stream.Reason{24: stream.Expired, 25: "", 35: "", 36: stream.Ahead} {
 		if why, _ := b.Judge(stream.ID{Epoch: events[9].ID.Epoch, Seq: seq}); why != want {
-			t.Errorf("cursor %d is judged %q, want %q", seq, why, want)
+			t.Errorf("cursor %d gets %q, want %q", seq, why, want)
 		}
 	}
 	if why, _ := b.Judge(origin); why == "" {
-		t.Error("origin cursor is judged complete after events have expired")
+		t.Error("origin cursor is complete after events have expired")
 	}
 	if b := bounds(t, f.Log, "b"); b.Low != 1 || b.High != 1 {
 		t.Errorf("bounds of another site: %+v", b)
@@ -52,10 +52,10 @@ func retainAge(t *testing.T, f Fixture) {
 		t.Errorf("events %v are older than a second and still there", sequences(events))
 	}
 	if why, seen := bounds(t, f.Log, "a").Judge(first[0]); why != stream.Expired || seen != 1 {
-		t.Errorf("cursor %v is judged %q, seen %d; want expired, 1", first[0], why, seen)
+		t.Errorf("cursor %v gets %q, seen %d; want expired, 1", first[0], why, seen)
 	}
 	if why, _ := bounds(t, f.Log, "a").Judge(first[2]); why != "" {
-		t.Errorf("cursor of the newest event is judged %q", why)
+		t.Errorf("cursor of the newest event gets %q", why)
 	}
 	if id := mustAppend(t, f.Log, "a", entry("Ada")); id.Seq != 4 {
 		t.Errorf("next sequence is %d, want 4", id.Seq)
@@ -98,11 +98,11 @@ func restart(t *testing.T, f Fixture) {
 		}
 		for _, id := range append(ids, before.Epochs.Cursor(before.High)) {
 			if why, seen := after.Judge(id); why != "" || seen != id.Seq {
-				t.Errorf("cursor %v is judged %q after a %s", id, why, how.name)
+				t.Errorf("cursor %v gets %q after a %s", id, why, how.name)
 			}
 		}
 		if why, _ := bounds(t, l, "quiet").Judge(quiet); why != "" {
-			t.Errorf("origin cursor of a site without events is judged %q after a %s", why, how.name)
+			t.Errorf("origin cursor of a site without events gets %q after a %s", why, how.name)
 		}
 		if id := mustAppend(t, l, "a", entry("Ada")); id.Seq != before.High+1 {
 			t.Errorf("next sequence after a %s is %d, want %d", how.name, id.Seq, before.High+1)

@@ -22,7 +22,7 @@ type Signup struct {
 	URL       string // path or https URL that a click leads to; empty when not given
 }
 
-// fieldNames are the fields that New knows, in the order in which they are judged.
+// fieldNames are the fields that New knows, in the order in which they are checked.
 var fieldNames = []string{"user_name", "offer_name", "img_path", "place", "url"}
 
 // IsField reports whether a signup has a field of this name.
