@@ -302,7 +302,7 @@ func TestWhatWaitsForStuckReadersIsBounded(t *testing.T) {
 			_, err = s.Next()
 		}
 		if err != nil && !errors.Is(err, registry.Overrun) {
-			t.Errorf("reader %d, back far too late, got %v, want Overtaken", i, err)
+			t.Errorf("reader %d, back far too late, got %v, want Overrun", i, err)
 		}
 		s.Close(registry.Gone)
 	}

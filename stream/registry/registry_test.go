@@ -393,7 +393,7 @@ func TestBurstBeyondRetentionEndsNobody(t *testing.T) {
 		}
 	}
 	if st := d.Stats(); st.CatchUps == 0 || st.Ended[string(registry.Overrun)] != 0 {
-		t.Errorf("got %d arrears and %d overtaken, want some and none", st.CatchUps, st.Ended[string(registry.Overrun)])
+		t.Errorf("got %d catch-ups and %d overruns, want some and none", st.CatchUps, st.Ended[string(registry.Overrun)])
 	}
 }
 
