@@ -8,13 +8,12 @@ import (
 )
 
 // arrows are the only imports between the rooms, and from them to other modules: the domain knows no
-// transport, an adapter only what it adapts, and the command alone knows all. Package logtest, the tests that any
-// log must pass, belongs to the domain. The server of NATS is for tests alone.
+// transport, an adapter only what it adapts, and the command alone knows all.
 var arrows = map[string][]string{
 	"proofstream/stream":           {},
-	"proofstream/stream/signup":    {},
+	"proofstream/stream/hostname":  {},
+	"proofstream/stream/signup":    {"proofstream/stream/hostname"},
 	"proofstream/stream/registry":  {"proofstream/stream"},
-	"proofstream/stream/logtest":   {"proofstream/stream"},
 	"proofstream/stream/sqlitelog": {"proofstream/stream", "modernc.org/sqlite"},
 	"proofstream/stream/natslog":   {"proofstream/stream", "github.com/nats-io/nats.go"},
 	"proofstream/api": {
@@ -23,14 +22,24 @@ var arrows = map[string][]string{
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang",
 	},
 	"proofstream/api/auth":   {},
-	"proofstream/api/decode": {"proofstream/stream/signup"},
-	"proofstream/api/origin": {"github.com/rs/cors", "golang.org/x/net"},
+	"proofstream/api/decode": {"proofstream/stream/signup", "github.com/go-json-experiment/json"},
+	"proofstream/api/origin": {"proofstream/stream/hostname", "github.com/rs/cors", "golang.org/x/net"},
 	"proofstream/api/sse":    {"proofstream/stream", "proofstream/stream/registry"},
 	"proofstream/api/static": {"github.com/tdewolff/minify/v2"},
 	"proofstream/assets":     {},
 	"proofstream/cmd/proofstream": {
-		"proofstream/api", "proofstream/api/origin", "proofstream/api/sse", "proofstream/assets", "proofstream/stream", "proofstream/stream/registry",
-		"proofstream/stream/natslog", "proofstream/stream/sqlitelog", "github.com/caarlos0/env/v11",
+		"proofstream/api", "proofstream/api/origin", "proofstream/api/sse", "proofstream/assets", "proofstream/stream", "proofstream/stream/hostname",
+		"proofstream/stream/registry", "proofstream/stream/natslog", "proofstream/stream/sqlitelog", "github.com/caarlos0/env/v11",
+	},
+
+	// For tests only: no program of ours contains them, nor the server of NATS.
+	"proofstream/stream/waitfor":          {},
+	"proofstream/stream/ssetest":          {},
+	"proofstream/stream/logtest":          {"proofstream/stream", "proofstream/stream/waitfor"},
+	"proofstream/stream/natslog/natstest": {"proofstream/stream/waitfor", "github.com/nats-io/nats.go"},
+	"proofstream/cmd/proofstream/e2e": {
+		"proofstream/stream/natslog/natstest", "proofstream/stream/ssetest", "proofstream/stream/waitfor",
+		"github.com/chromedp/cdproto", "github.com/chromedp/chromedp", "github.com/nats-io/nats.go",
 	},
 }
 
@@ -59,6 +68,17 @@ func TestRoomsImportOnlyAlongTheArrows(t *testing.T) {
 		want := slices.Sorted(slices.Values(arrows[room]))
 		if !slices.Equal(used, want) {
 			t.Errorf("%s imports\n%q, want\n%q", room, used, want)
+		}
+	}
+}
+
+// Programs contain nothing that is for tests only.
+func TestProgramsContainNoTestPackage(t *testing.T) {
+	for path := range strings.FieldsSeq(goList(t, "-deps", "proofstream/cmd/proofstream", "proofstream/cmd/loadgen")) {
+		switch path {
+		case "testing", "proofstream/stream/waitfor", "proofstream/stream/ssetest", "proofstream/stream/logtest",
+			"proofstream/stream/natslog/natstest", "proofstream/cmd/proofstream/e2e", "github.com/nats-io/nats-server/v2/server":
+			t.Errorf("a program contains %s", path)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"proofstream/cmd/proofstream/e2e"
 )
 
 // documented are all variables with their defaults, those of one indexed site included.
@@ -38,7 +40,7 @@ func compareDefaults(t *testing.T, document string, got map[string]string) {
 }
 
 func TestEnvExampleIsTrue(t *testing.T) {
-	text := textOf(t, ".env.example")
+	text := e2e.TextOf(t, ".env.example")
 	line := regexp.MustCompile(`(?m)^# (.+)\n#(PROOF_[A-Z0-9_]+)=(.*)$`) // a line of meaning, then the default
 	got := make(map[string]string)
 	for _, m := range line.FindAllStringSubmatch(text, -1) {
@@ -49,7 +51,7 @@ func TestEnvExampleIsTrue(t *testing.T) {
 
 // With each line uncommented, the file still says what the service does by itself, also when a shell reads it.
 func TestEnvExampleWorksInAShell(t *testing.T) {
-	text := textOf(t, ".env.example")
+	text := e2e.TextOf(t, ".env.example")
 	path := tempFile(t, strings.ReplaceAll(text, "\n#PROOF_", "\nPROOF_"))
 	cmd := exec.Command("sh", "-c", `set -a; . "$1"; env`, "sh", path)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
@@ -68,7 +70,7 @@ func TestEnvExampleWorksInAShell(t *testing.T) {
 }
 
 func TestReadmeTableIsTrue(t *testing.T) {
-	compareDefaults(t, "README.md", tableOf(textOf(t, "README.md")))
+	compareDefaults(t, "README.md", tableOf(e2e.TextOf(t, "README.md")))
 }
 
 // tableOf reads the rows whose first cell is a variable in backticks; the default is in backticks in the second, or

@@ -19,7 +19,7 @@ type Event struct {
 	Kind  string // "message" when the frame has no event field
 	Data  string
 	ID    string // the last event id when the event was dispatched
-	Frame string // the lines of the frame as they came, with comments and the blank line at the end
+	Frame string // the lines of the frame as they came, with comments and the blank line at the end; of a CR LF, only the CR
 	Conn  int    // left to the caller, who may read several connections; 0
 	At    time.Time
 }
@@ -45,6 +45,7 @@ type Reader struct {
 	InFrame bool          // a frame has begun and not ended
 
 	lines          *bufio.Reader
+	afterCR        bool // the last byte was a CR, which ended a line
 	frame          strings.Builder
 	data, kind, id string
 }
@@ -63,7 +64,7 @@ func (r *Reader) Reset(stream io.Reader) {
 		r.lines.Discard(3)
 	}
 	r.frame.Reset()
-	r.data, r.kind, r.id, r.InFrame = "", "", r.LastID, false
+	r.data, r.kind, r.id, r.InFrame, r.afterCR = "", "", r.LastID, false, false
 }
 
 // Next returns the next event or heartbeat. The error is that of the stream.
@@ -98,7 +99,8 @@ func (r *Reader) All() (events []Event) {
 	}
 }
 
-// line returns the next whole line without its end, which is LF, CR, or CR and LF.
+// line returns the next whole line without its end, which is LF, CR, or CR and LF. It does not wait for the LF after a CR:
+// the next call passes over that.
 func (r *Reader) line() (string, error) {
 	var line strings.Builder
 	for {
@@ -106,17 +108,12 @@ func (r *Reader) line() (string, error) {
 		if err != nil {
 			return "", err
 		}
+		afterCR := r.afterCR
+		if r.afterCR = b == '\r'; afterCR && b == '\n' {
+			continue
+		}
 		r.frame.WriteByte(b)
-		switch b {
-		case '\r':
-			if r.lines.Buffered() > 0 {
-				if next, _ := r.lines.Peek(1); next[0] == '\n' {
-					r.lines.Discard(1)
-					r.frame.WriteByte('\n')
-				}
-			}
-			return strings.ToValidUTF8(line.String(), "\ufffd"), nil
-		case '\n':
+		if b == '\r' || b == '\n' {
 			return strings.ToValidUTF8(line.String(), "\ufffd"), nil
 		}
 		line.WriteByte(b)

@@ -17,8 +17,14 @@ const Patience = 30 * time.Second
 // has waited for.
 func Fact(t testing.TB, what string, fact func() bool) {
 	t.Helper()
-	if !Within(Patience, fact) {
-		t.Fatalf("not within %v: %s", Patience, what)
+	Until(t, Patience, fact, func() string { return what })
+}
+
+// Until is Fact with a limit of its own. When the fact does not come, the test fails with what state returns then.
+func Until(t testing.TB, limit time.Duration, fact func() bool, state func() string) {
+	t.Helper()
+	if !Within(limit, fact) {
+		t.Fatalf("not within %v: %s", limit, state())
 	}
 }
 

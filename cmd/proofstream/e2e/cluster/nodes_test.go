@@ -1,0 +1,176 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"proofstream/cmd/proofstream/e2e"
+	"proofstream/stream/natslog/natstest"
+	"proofstream/stream/waitfor"
+)
+
+// /stats counts the streams of all nodes, its own at once; those of a node that dies or stops no more.
+func TestClusterCountsEveryNode(t *testing.T) {
+	t.Parallel()
+	c := e2e.StartNATS(t, 1)
+	a, b := c.Node(), c.Node()
+	for range 3 {
+		a.Listen(t, "")
+	}
+	if n := a.Subscribers(t); n < 3 {
+		t.Errorf("a node with three streams of its own counts %d", n)
+	}
+	kept := b.Listen(t, "")
+	b.Listen(t, "")
+	a.AwaitSubscribers(t, 5)
+	b.AwaitSubscribers(t, 5)
+	kept.Close()
+	a.AwaitSubscribers(t, 4)
+	b.Kill()
+	a.AwaitSubscribers(t, 3)
+	b = b.Restart()
+	b.Listen(t, "")
+	a.AwaitSubscribers(t, 4)
+	b.Stop()
+	a.AwaitSubscribers(t, 3)
+}
+
+// A node whose settings differ says so and leaves the stream as it is, unless PROOF_NATS_UPDATE lets it change it.
+func TestClusterKeepsItsSettings(t *testing.T) {
+	t.Parallel()
+	c := e2e.StartNATS(t, 1)
+	c.Node("PROOF_RETAIN=100").Post(t)
+	other := c.Node("PROOF_RETAIN=50")
+	if line := other.AwaitLog("has other settings"); !strings.Contains(line, "is 100, not 50") || c.Info().Config.MaxMsgs != 100 {
+		t.Errorf("the stream keeps %d; logged: %s", c.Info().Config.MaxMsgs, line)
+	}
+	c.Node("PROOF_RETAIN=50", "PROOF_NATS_UPDATE=true")
+	if n := c.Info().Config.MaxMsgs; n != 50 {
+		t.Errorf("after PROOF_NATS_UPDATE=true the stream keeps %d, want 50", n)
+	}
+}
+
+// A node that the log reaches over a slow line is not ready, and exports its lag. It serves cursors that it has not reached
+// yet: nothing is repeated, and nothing lost.
+func TestClusterLaggingNode(t *testing.T) {
+	t.Parallel()
+	c := e2e.StartNATS(t, 1)
+	a := c.Node()
+	link := e2e.StartSlowLink(t, c.Servers[0].Port)
+	b := e2e.Start(t, append(c.Env(e2e.MetricsOn(t)), "PROOF_NATS_URL=nats://"+link.Addr)...)
+	b.Listen(t, "")
+	a.Post(t)
+	// The node sleeps while others post, so that it lags when it wakes, however fast this machine is. The link carries about a
+	// thousand events a second: slow enough to see the lag, fast enough that half a second's worth of events, which NATS has on its
+	// way at once, delays no answer for too long.
+	b.Cmd.Process.Signal(syscall.SIGSTOP)
+	acknowledged := a.Burst(t, 5000)
+	link.Rate.Store(300_000)
+	b.Cmd.Process.Signal(syscall.SIGCONT)
+	waitfor.Until(t, waitfor.Patience, func() bool { return b.Get(t, "/ready").Body == "behind" }, func() string { return b.Get(t, "/ready").Body })
+	newest := acknowledged[len(acknowledged)-1]
+	if b.Metric(t, "proofstream_log_lag_events") == 0 {
+		t.Error("the metric of a lagging node says that it does not lag")
+	}
+	ahead := b.Follow(t, "", "Last-Event-ID: "+newest)
+	middle := b.Follow(t, "", "Last-Event-ID: "+acknowledged[len(acknowledged)-10])
+	link.Rate.Store(0)
+	waitfor.Until(t, waitfor.Patience, func() bool { return b.Get(t, "/ready").Body == "ready" }, func() string { return b.Get(t, "/ready").Body })
+	ahead.Ready(t) // the log may not have answered in time before: then it was told to retry later
+	last := a.Post(t)
+	if got := e2e.IDs(ahead.AwaitEvents(t, "signup", 1)); got[0] != last || !strings.Contains(ahead.Ready(t).Data, "complete") {
+		t.Errorf("from %s on: got %v after %s, want only %s", newest, got, ahead.Ready(t).Data, last)
+	}
+	want := append(acknowledged[len(acknowledged)-9:], last)
+	if d := e2e.Difference(e2e.IDs(middle.AwaitEvents(t, "signup", len(want))), want); d != "" {
+		t.Errorf("ten before the newest: %s", d)
+	}
+}
+
+// A signup that one node erases while another lags is no gap there.
+func TestClusterEraseElsewhere(t *testing.T) {
+	t.Parallel()
+	c := e2e.StartNATS(t, 1)
+	a := c.Node()
+	link := e2e.StartSlowLink(t, c.Servers[0].Port)
+	b := e2e.Start(t, append(c.Env(), "PROOF_NATS_URL=nats://"+link.Addr)...)
+	s := b.Follow(t, "")
+	first := a.Post(t)
+	s.AwaitEvents(t, "signup", 1)
+	link.Rate.Store(-1)
+	a.Burst(t, 2000) // more than what is on its way to the other node at once
+	erased := a.Post(t, "user_name=erased")
+	last := a.Post(t)
+	a.Erase(t, erased)
+	link.Rate.Store(0)
+	s.Await(t, "the last event", func() bool { return s.LastID != "" && e2e.Sequence(s.LastID) > e2e.Sequence(last) })
+	if got := e2e.IDs(e2e.OfKind(s.Received(), "signup")); got[0] != first || len(got) != 2002 || slices.Contains(got, erased) || len(s.AllEnds()) != 0 {
+		t.Errorf("got %d signups, want 2002 without the erased one; and ends %v", len(got), s.AllEnds())
+	}
+}
+
+// A service that waits for NATS ends on SIGTERM; one that finds a stream that is not its own says what to do.
+func TestClusterEndsWhileWaiting(t *testing.T) {
+	e2e.Slow(t)
+	t.Parallel()
+	p := e2e.Launch(t, fmt.Sprint("PROOF_NATS_URL=nats://127.0.0.1:", natstest.FreePorts(t, 1)[0]))
+	p.AwaitLog("waiting for it")
+	p.Stop()
+	c := e2e.StartNATS(t, 1)
+	natstest.Ask(c.Cluster, "make a stream", func(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+		return js.CreateStream(ctx, jetstream.StreamConfig{Name: e2e.DefaultStream, Subjects: []string{"somebody.else"}})
+	})
+	p = e2e.Launch(t, c.Env()...)
+	if status := p.Wait(); status != 1 || !strings.Contains(p.Stderr.String(), "PROOF_NATS_STREAM") {
+		t.Errorf("got status %d:\n%s", status, p.Stderr)
+	}
+}
+
+// What a node answers about the log is what the log has right after a post or an erasure was answered, by whatever node:
+// also when the stream keeps less than each node is configured to.
+func TestClusterNumbersAgree(t *testing.T) {
+	t.Parallel()
+	c := e2e.StartNATS(t, 1)
+	c.Node("PROOF_RETAIN=10").Post(t)
+	nodes := []*e2e.Program{c.Node("PROOF_RETAIN=1000"), c.Node("PROOF_RETAIN=5")}
+	var kept []string
+	check := func() {
+		t.Helper()
+		for i, p := range nodes {
+			if got, want := p.Get(t, "/stats").Body, fmt.Sprintf(`"events":%d}`, len(kept)); !strings.Contains(got, want) {
+				t.Errorf("node %d: got %s, want %s", i, got, want)
+			}
+			body := p.Get(t, "/recent?limit=20").Body
+			for _, id := range kept {
+				if !strings.Contains(body, `"`+id+`"`) {
+					t.Errorf("node %d: /recent lacks %s: %s", i, id, body)
+				}
+			}
+			if got := strings.Count(body, `"user_name"`); got != len(kept) {
+				t.Errorf("node %d: /recent has %d events, want %d", i, got, len(kept))
+			}
+		}
+	}
+	for i := range 25 {
+		kept = append(kept, nodes[i%2].Post(t))
+		kept = kept[max(0, len(kept)-10):]
+		if i >= 10 {
+			check()
+		}
+	}
+	for i := range 3 {
+		id := kept[len(kept)-1-i]
+		nodes[i%2].Erase(t, id)
+		kept = slices.DeleteFunc(kept, func(have string) bool { return have == id })
+		if i == 0 {
+			kept = kept[1:] // the log was full: the retraction took the room of the oldest; of those after it the erased had it
+		}
+		check()
+	}
+}

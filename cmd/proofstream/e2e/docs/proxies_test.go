@@ -1,0 +1,98 @@
+package docs
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"proofstream/cmd/proofstream/e2e"
+)
+
+func TestReadmeHasTheProxyRecipes(t *testing.T) {
+	readme := e2e.TextOf(t, "cmd/proofstream/README.md")
+	for _, name := range []string{"nginx.conf", "Caddyfile"} {
+		if !strings.Contains(readme, e2e.Recipe(t, name)) {
+			t.Errorf("the README lacks .github/proxies/%s", name)
+		}
+	}
+}
+
+func TestNginxRecipe(t *testing.T) {
+	e2e.Slow(t)
+	e2e.Need(t, "nginx")
+	p, a, address := proxied(t)
+	throughProxy(t, p, a, address, e2e.NginxByRecipe(t, p, a, address))
+}
+
+func TestCaddyRecipe(t *testing.T) {
+	e2e.Slow(t)
+	e2e.Need(t, "caddy")
+	p, a, address := proxied(t)
+	dir := t.TempDir()
+	cert, key := a.Write(t, dir)
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "Caddyfile")
+	text := "{\n\tadmin off\n\tauto_https disable_redirects\n}\n" +
+		e2e.Recipe(t, "Caddyfile", "127.0.0.1:6009", strings.TrimPrefix(p.URL, "http://"),
+			"proof.example.com {", fmt.Sprintf("proof.example.com:%s {\n\tbind %s\n\ttls %s %s", port, host, cert, key))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("caddy", "run", "--config", config, "--adapter", "caddyfile")
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	throughProxy(t, p, a, address, cmd)
+}
+
+// proxied starts a program that trusts the loopback's first address as its proxy, and finds an
+// address for that.
+func proxied(t *testing.T) (*e2e.Program, e2e.Authority, string) {
+	t.Helper()
+	return e2e.Start(t, "PROOF_TRUSTED_PROXIES=127.0.0.1/32"), e2e.NewAuthority(t, "proof.example.com"), e2e.FreeAddress(t)
+}
+
+// throughProxy starts a proxy and checks the service through it.
+func throughProxy(t *testing.T, p *e2e.Program, a e2e.Authority, address string, proxy *exec.Cmd) {
+	t.Helper()
+	front := e2e.StartProxy(t, a, address, proxy)
+	checkStreamsPassAtOnce(t, p, front)
+	checkVisitorsAreDistinguished(t, front)
+}
+
+// checkStreamsPassAtOnce: the first bytes and each event come through as they are sent, over HTTP/2.
+func checkStreamsPassAtOnce(t *testing.T, p *e2e.Program, front e2e.Server) {
+	t.Helper()
+	s := front.Listen(t, "")
+	s.Ready(t)
+	for i := range 5 {
+		id := p.Post(t, fmt.Sprintf("user_name=Visitor%d", i))
+		if e := s.AwaitEvents(t, "signup", i+1)[i]; e.ID != id {
+			t.Errorf("event %d is %s, want %s", i, e.ID, id)
+		}
+	}
+	if s.Proto != 2 || s.Head.Get("Strict-Transport-Security") == "" {
+		t.Errorf("the proxy answers with HTTP/%d, HSTS %q", s.Proto, s.Head.Get("Strict-Transport-Security"))
+	}
+	s.Close()
+	if a := front.Get(t, "/stats", "Origin: "+front.URL); a.Status != 200 {
+		t.Errorf("a page of the service's own origin: %d", a.Status)
+	}
+}
+
+// checkVisitorsAreDistinguished: limits apply to the visitor's address, whatever X-Forwarded-For it sends.
+func checkVisitorsAreDistinguished(t *testing.T, front e2e.Server) {
+	t.Helper()
+	for i := range 21 {
+		a := front.Ask(t, "POST", "/signup", "user_name=A", "Content-Type: application/x-www-form-urlencoded",
+			"X-API-Key: not-the-key", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i))
+		if want := map[bool]int{true: 429, false: 401}[i == 20]; a.Status != want {
+			t.Fatalf("wrong key %d: got %d, want %d", i+1, a.Status, want)
+		}
+	}
+}

@@ -1,0 +1,22 @@
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"proofstream/cmd/proofstream/e2e"
+)
+
+func TestUnitIsOneThatSystemdReads(t *testing.T) {
+	e2e.Need(t, "systemd-analyze")
+	path := t.TempDir() + "/proofstream.service"
+	unit := strings.ReplaceAll(e2e.TextOf(t, ".github/systemd/proofstream.service"), "/usr/local/bin/proofstream", e2e.Binary(t)) // which must exist
+	if err := os.WriteFile(path, []byte(unit), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("systemd-analyze", "verify", path).CombinedOutput(); err != nil || strings.Contains(string(out), "proofstream.service") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,194 @@
+package fanout
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"proofstream/cmd/proofstream/e2e"
+	"proofstream/stream"
+	"proofstream/stream/ssetest"
+	"proofstream/stream/waitfor"
+)
+
+// Many readers that are slow and missed much hold at most a buffer of events each in memory, measured in the whole process:
+// PROOF_BUFFER is the bound. It holds while they read nothing in the middle of what they missed, while they then get all of
+// it, and while they are stalled with live events. With PROOF_TEST_LONG=1 there are 500, and 2,000 events of the largest
+// kind wait for each of them.
+func TestWhatWaitsForManySlowReadersIsBounded(t *testing.T) {
+	e2e.Slow(t)
+	for _, buffer := range []int{8, 64} {
+		t.Run(fmt.Sprint("PROOF_BUFFER=", buffer), func(t *testing.T) {
+			readers, missed := e2e.Scaled(30, 500), e2e.Scaled(1600, 2000) // the newest 1,024 are in memory, once for all
+			e2e.NeedDescriptors(t, readers+500)
+			h := startSlowReaders(t, readers, buffer)
+			s := h.p.Listen(t, "")
+			first := s.Ready(t).ID
+			s.Close()
+			want := h.p.Burst(t, missed, largest...)
+			h.base = h.p.Heap(t)
+
+			lagging := h.open(t, "?last_event_id="+first)
+			h.checkHeap(t)
+			h.readAll(t, lagging, want)
+			t.Logf("catching up: at most %.1f MB of heap more, bound %.1f MB", h.most/(1<<20), h.bound()/(1<<20))
+
+			live := h.open(t, "")
+			want = h.p.Burst(t, 300, largest...)
+			h.awaitIdle(t)
+			h.checkHeap(t)
+			h.readAll(t, live, want)
+			t.Logf("in the end: at most %.1f MB of heap more, %d of %d streams ended early", h.most/(1<<20), h.early.Load(), 2*readers)
+		})
+	}
+}
+
+// largest is a signup that makes about the largest event there can be.
+var largest = []string{
+	"img_path=/" + strings.Repeat("i", 2047), "url=/" + strings.Repeat("u", 2047),
+	"offer_name=" + strings.Repeat("\u2028", 120), "place=" + strings.Repeat("\U0001F40C", 120),
+}
+
+// slowReaders watches the heap of a program with many slow readers.
+type slowReaders struct {
+	p               *e2e.Program
+	readers, buffer int
+	base            float64 // bytes of heap before they came
+	most            float64 // more than that, at any measurement
+	early           atomic.Int64
+}
+
+func startSlowReaders(t *testing.T, readers, buffer int) *slowReaders {
+	t.Helper()
+	p := e2e.StartShipped(t, e2e.MetricsOn(t), "PROOF_RETAIN=10000", fmt.Sprint("PROOF_BUFFER=", buffer))
+	return &slowReaders{p: p, readers: readers, buffer: buffer}
+}
+
+// bound is what readers may make the heap grow by: for each a buffer of events, and a write under way, once as frames and
+// once as a chunk of the answer; for all together the replay buffer, and blocks that the log has read and frees only after a
+// while on a busy machine. A reader that held all that it missed would make it a multiple.
+func (h *slowReaders) bound() float64 {
+	const write, replay, log = 24 << 10, 16 << 20, 32 << 20
+	return float64(h.readers*(h.buffer*stream.MaxFrame+2*write) + replay + log)
+}
+
+// checkHeap compares the heap, as it is now, with the bound.
+func (h *slowReaders) checkHeap(t *testing.T) {
+	t.Helper()
+	more := h.p.Heap(t) - h.base
+	if more > h.bound() {
+		t.Errorf("%.1f MB of heap more, want at most %.1f MB", more/(1<<20), h.bound()/(1<<20))
+	}
+	h.most = max(h.most, more)
+}
+
+// open opens streams that read nothing, and returns once none of them is written to any more.
+func (h *slowReaders) open(t *testing.T, query string) (conns []net.Conn) {
+	t.Helper()
+	for range h.readers {
+		conns = append(conns, h.p.Raw(t, e2e.StreamRequest(query)))
+	}
+	h.p.AwaitSubscribers(t, h.readers)
+	h.awaitIdle(t)
+	return conns
+}
+
+// awaitIdle waits until no frame has been sent for a while.
+func (h *slowReaders) awaitIdle(t *testing.T) {
+	t.Helper()
+	last, since := -1.0, time.Now()
+	waitfor.Until(t, waitfor.Patience, func() bool {
+		n := h.p.Metric(t, "proofstream_frames_sent_total")
+		if n != last {
+			last, since = n, time.Now()
+		}
+		return time.Since(since) > 300*time.Millisecond
+	}, func() string { return fmt.Sprint(last, " frames sent, and more are on the way") })
+}
+
+// readAll has everybody read what waits, with one pause in the middle, and measures the heap then and all the time. On a
+// busy machine some of those that paused may be disconnected as stalled, for it takes the kernel seconds to find out that
+// they read again.
+func (h *slowReaders) readAll(t *testing.T, conns []net.Conn, want []string) {
+	t.Helper()
+	var (
+		reading sync.WaitGroup
+		pause   sync.RWMutex // held while nobody is to read
+		events  atomic.Int64
+	)
+	for i, conn := range conns {
+		reading.Go(func() {
+			defer conn.Close()
+			if err := readIDs(conn, want, &pause, &events); errors.Is(err, errEndedEarly) {
+				h.early.Add(1)
+			} else if err != nil {
+				t.Errorf("reader %d: %v", i, err)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		reading.Wait()
+		close(done)
+	}()
+	for middle := int64(len(conns)*len(want)) / 4; ; {
+		select {
+		case <-done:
+			awaitNobody(t, h.p)
+			h.checkEarlyEnds(t)
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+		if events.Load() >= middle {
+			middle = math.MaxInt64
+			pause.Lock()
+			h.awaitIdle(t)
+			h.checkHeap(t)
+			pause.Unlock()
+		}
+		h.checkHeap(t)
+	}
+}
+
+// checkEarlyEnds compares the streams that ended too early with those that the service counts as disconnected.
+func (h *slowReaders) checkEarlyEnds(t *testing.T) {
+	t.Helper()
+	var counted float64
+	for _, why := range []string{"slow", "dead"} {
+		counted += h.p.Metric(t, `proofstream_streams_ended_total{reason="`+why+`"}`)
+	}
+	if early := h.early.Load(); early > int64(counted) || early > int64(h.readers/2) {
+		t.Errorf("%d streams of %d readers ended early, %v are counted", early, h.readers, counted)
+	}
+}
+
+// errEndedEarly says that a stream has ended before all had come.
+var errEndedEarly = errors.New("the stream ended early")
+
+// readIDs reads a stream until it has brought all of the ids, in their order, except while pause is locked. It counts them.
+func readIDs(conn net.Conn, want []string, pause *sync.RWMutex, count *atomic.Int64) error {
+	conn.SetReadDeadline(time.Now().Add(4 * waitfor.Patience))
+	for events := ssetest.NewReader(conn, ""); len(want) > 0; {
+		e, err := events.Next()
+		if err != nil {
+			return fmt.Errorf("%w with %d events missing: %w", errEndedEarly, len(want), err)
+		}
+		if e.Kind != "signup" {
+			continue
+		}
+		if e.ID != want[0] {
+			return fmt.Errorf("got %s, want %s", e.ID, want[0])
+		}
+		want = want[1:]
+		pause.RLock()
+		count.Add(1)
+		pause.RUnlock()
+	}
+	return nil
+}

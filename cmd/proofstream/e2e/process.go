@@ -1,0 +1,32 @@
+package e2e
+
+import (
+	"os/exec"
+	"testing"
+
+	"proofstream/stream/waitfor"
+)
+
+// StartProcess starts a command whose output is kept, and returns a function that kills it and waits for its end; the end
+// of the test does so too.
+func StartProcess(t testing.TB, cmd *exec.Cmd) (out *waitfor.Output, kill func()) {
+	t.Helper()
+	out = &waitfor.Output{}
+	cmd.Stdout, cmd.Stderr = out, out
+	DieWithUs(cmd)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // killed, mostly
+		out.End()
+	}()
+	kill = func() {
+		_ = cmd.Process.Kill() // it may have ended
+		<-exited
+	}
+	t.Cleanup(kill)
+	return out, kill
+}

@@ -1,0 +1,207 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"proofstream/stream/ssetest"
+	"proofstream/stream/waitfor"
+)
+
+// Source is a client of an event stream.
+type Source struct {
+	url    string
+	client *http.Client
+	header http.Header
+	// longest bounds the delay before a reconnection, whatever was asked for.
+	longest time.Duration
+
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	Mu         sync.Mutex // guards the fields below
+	Events     []ssetest.Event
+	LastID     string
+	Retry      time.Duration
+	Conns      int         // begun with status 200
+	Ends       []end       // of connections
+	Heartbeats []time.Time // when they came
+	Head       http.Header // of the newest connection
+	Proto      int         // 2 of HTTP/2, of the newest connection
+}
+
+// end is how a connection, or an attempt at one, ended.
+type end struct {
+	Status int   // 0 when there was none
+	Err    error // nil after a clean end
+}
+
+// Listen opens one stream, without reconnecting, and returns once its answer has begun. Headers are "Name: value".
+func (s Server) Listen(t testing.TB, query string, headers ...string) *Source {
+	t.Helper()
+	l := s.Source(query, headers...)
+	l.Start(t, false)
+	l.Await(t, "an answer", func() bool { return l.Conns > 0 || len(l.Ends) > 0 })
+	return l
+}
+
+// Follow opens a stream that reconnects for ever as an EventSource does, from its last id, but with a delay of 50 ms at
+// most.
+func (s Server) Follow(t testing.TB, query string, headers ...string) *Source {
+	t.Helper()
+	l := s.Source(query, headers...)
+	l.Start(t, true)
+	l.Await(t, "the opening frame", func() bool { return len(l.Events) > 0 })
+	return l
+}
+
+// Source returns a client of the server's stream that is not connected yet.
+func (s Server) Source(query string, headers ...string) *Source {
+	l := &Source{
+		url:     s.URL + "/events" + query,
+		client:  s.Client,
+		header:  http.Header{"Accept": {"text/event-stream"}},
+		longest: 50 * time.Millisecond,
+		done:    make(chan struct{}),
+	}
+	if l.client == nil {
+		l.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		l.header.Set(name, value)
+	}
+	return l
+}
+
+// Start begins to read, until the test ends.
+func (s *Source) Start(t testing.TB, reconnect bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	t.Cleanup(s.Close)
+	go func() {
+		defer close(s.done)
+		for {
+			e := s.connect(ctx)
+			s.Mu.Lock()
+			s.Ends = append(s.Ends, e)
+			delay := min(max(s.Retry, time.Millisecond), s.longest)
+			s.Mu.Unlock()
+			if !reconnect {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(delay):
+			}
+		}
+	}()
+}
+
+func (s *Source) connect(ctx context.Context) end {
+	r, err := http.NewRequestWithContext(ctx, "GET", s.url, nil)
+	if err != nil {
+		return end{Err: err}
+	}
+	r.Header = s.header.Clone()
+	if s.LastID != "" { // written only on this goroutine
+		r.Header.Set("Last-Event-ID", s.LastID)
+	}
+	resp, err := s.client.Do(r)
+	if err != nil {
+		return end{Err: err}
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != 200 {
+		return end{Status: resp.StatusCode}
+	}
+	s.Mu.Lock()
+	conn := s.Conns
+	s.Conns, s.Head, s.Proto = s.Conns+1, resp.Header, resp.ProtoMajor
+	s.Mu.Unlock()
+	for events := ssetest.NewReader(resp.Body, s.LastID); ; {
+		e, err := events.Next()
+		s.Mu.Lock()
+		s.LastID, s.Retry = events.LastID, events.Retry
+		switch {
+		case err != nil:
+		case e.Kind == ssetest.Heartbeat:
+			s.Heartbeats = append(s.Heartbeats, e.At)
+		default:
+			e.Conn = conn
+			s.Events = append(s.Events, e)
+		}
+		s.Mu.Unlock()
+		if err == io.EOF {
+			return end{Status: 200}
+		}
+		if err != nil {
+			return end{Status: 200, Err: err}
+		}
+	}
+}
+
+// Close ends the stream from the client's side, and waits for that.
+func (s *Source) Close() {
+	s.cancel()
+	<-s.done
+}
+
+// Ended waits until the one connection of listen has ended, and returns how.
+func (s *Source) Ended(t testing.TB) end {
+	t.Helper()
+	s.Await(t, "the end of the stream", func() bool { return len(s.Ends) > 0 })
+	return s.AllEnds()[0]
+}
+
+// AllEnds returns how each connection so far has ended.
+func (s *Source) AllEnds() []end {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	return slices.Clone(s.Ends)
+}
+
+// Await waits until ready returns true; it is called with the source locked.
+func (s *Source) Await(t testing.TB, what string, ready func() bool) {
+	t.Helper()
+	waitfor.Until(t, waitfor.Patience, func() bool {
+		s.Mu.Lock()
+		defer s.Mu.Unlock()
+		return ready()
+	}, func() string {
+		s.Mu.Lock()
+		defer s.Mu.Unlock()
+		return fmt.Sprintf("no %s; %d events, the newest %+v, and ends %v", what, len(s.Events), s.Events[max(0, len(s.Events)-3):], s.Ends)
+	})
+}
+
+// Received returns the events so far.
+func (s *Source) Received() []ssetest.Event {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	return slices.Clone(s.Events)
+}
+
+// AwaitEvents waits for n events of a kind, and returns all of that kind.
+func (s *Source) AwaitEvents(t testing.TB, kind string, n int) (events []ssetest.Event) {
+	t.Helper()
+	s.Await(t, fmt.Sprintf("%d events %q", n, kind), func() bool {
+		events = OfKind(s.Events, kind)
+		return len(events) >= n
+	})
+	return events
+}
+
+// Ready waits for the first ready event and returns it.
+func (s *Source) Ready(t testing.TB) ssetest.Event {
+	t.Helper()
+	return s.AwaitEvents(t, "ready", 1)[0]
+}

@@ -1,0 +1,98 @@
+package widget
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"proofstream/cmd/proofstream/e2e"
+)
+
+// Each control of the demo page is an attribute of the snippet, "Start over" takes them all out again, and the snippet, pinned,
+// works in a page of another origin.
+func TestDemoPageBuildsASnippetThatWorks(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	demo := e2e.Tab(t, p.URL+"/")
+	p.AwaitSubscribers(t, 1)
+	set := func(values string) {
+		e2e.Eval[chromedp.Void](t, demo, `for (const [name, value] of Object.entries(`+values+`)) {
+			adjust.elements[name].value = value
+			adjust.elements[name].dispatchEvent(new Event('input', {bubbles: true}))
+		}`)
+	}
+	set(`{lang: 'ar', position: 'top-left', mobile: 'off', duration: 900, cooldown: 5, delay: 7, recent: 3, 'max-per-page': 8,
+		'max-per-session': 9, dismiss: 'day', template: 'a', 'template-past': 'b', consent: 'wait', storage: 'off', site: 'shop'}`)
+	got := e2e.Eval[string](t, demo, "snippet.textContent")
+	for _, want := range []string{"lang=\"ar", "position=\"top-left", "mobile=\"off", "duration=\"900", "cooldown=\"5", "delay=\"7", "recent=\"3",
+		"max-per-page=\"8", "max-per-session=\"9", "dismiss=\"day", "template-ar=\"a", "template-past-ar=\"b", "consent=\"wait", "storage=\"off", "site=\"shop"} {
+		if !strings.Contains(got, " data-"+want+"\"") {
+			t.Errorf("got snippet %s, want data-%s in it", got, want)
+		}
+	}
+	e2e.Eval[chromedp.Void](t, demo, "reset.click()")
+	if got, want := e2e.Eval[string](t, demo, "snippet.textContent"), `<script async src="`+p.URL+`/assets/proof.js"></script>`; got != want {
+		t.Errorf("after starting over: got %s, want %s", got, want)
+	}
+	// The printed address, pasted while the page is open, loads nothing again.
+	e2e.Eval[chromedp.Void](t, demo, "location.href = '/#key=pasted'")
+	e2e.AwaitJS(t, demo, "send.elements.key.value == 'pasted' && location.href == '"+p.URL+"/'")
+	set(`{template: '{user_name} is in'}`)
+	e2e.Eval[chromedp.Void](t, demo, "pin.click()")
+	e2e.AwaitJS(t, demo, "snippet.textContent.includes('integrity')")
+	html := "<!doctype html><title>A page</title>" + e2e.Witness + e2e.Eval[string](t, demo, "snippet.textContent")
+	shop := e2e.Tab(t, e2e.ServePage(t, html))
+	p.AwaitSubscribers(t, 2)
+	p.Post(t, "user_name=Ada")
+	e2e.AwaitJS(t, shop, "says() == 'Ada is in'")
+}
+
+// The demo page posts a test signup with the key from its address, which it takes from the bar; shows the
+// card on itself, on a phone and on a desktop; builds the snippet, pinned or not; says nothing on the console.
+func TestDemoPage(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	tab := e2e.Tab(t, "about:blank")
+	lines := console(t, tab)
+	if err := chromedp.Do(tab, chromedp.Navigate(p.URL+"/#key="+p.Key)); err != nil {
+		t.Fatal(err)
+	}
+	p.AwaitSubscribers(t, 1)
+	if got := e2e.Eval[string](t, tab, "location.href"); got != p.URL+"/" {
+		t.Errorf("the address bar says %s", got)
+	}
+	e2e.Eval[chromedp.Void](t, tab, "document.querySelector('#send .primary').click()")
+	e2e.AwaitJS(t, tab, "document.querySelector('#proof-popup.visible')")
+	e2e.AwaitJS(t, tab, "events.textContent == '1' && subscribers.textContent == '1'")
+	e2e.Eval[chromedp.Void](t, tab, "document.getElementById('withdraw').click()")
+	e2e.AwaitJS(t, tab, "!document.querySelector('#proof-popup.visible')")
+	// What shows here when the view changes does not hold up the card there.
+	e2e.Eval[chromedp.Void](t, tab, "document.querySelector('#send .primary').click()")
+	e2e.AwaitJS(t, tab, "document.querySelector('#proof-popup.visible')")
+	for _, view := range []string{"phone", "desktop"} {
+		e2e.Eval[chromedp.Void](t, tab, "frame.contentWindow.before = true; document.querySelector('[value="+view+"]').click()")
+		e2e.AwaitJS(t, tab, "!frame.contentWindow.before && frame.contentDocument.querySelector('#proof-popup')?.shadowRoot.querySelector('[part=card]').hidden === false")
+		e2e.AwaitJS(t, tab, "!document.querySelector('#proof-popup.visible')")
+		e2e.Eval[chromedp.Void](t, tab, "document.querySelector('#send .primary').click()")
+		e2e.AwaitJS(t, tab, "frame.contentDocument.querySelector('#proof-popup.visible')")
+	}
+	e2e.Eval[chromedp.Void](t, tab, `adjust.elements.position.value = 'top-left'; adjust.elements.template.value = '"<{user_name}>" & more';
+		adjust.dispatchEvent(new Event('input', {bubbles: true})); pin.click()`)
+	e2e.AwaitJS(t, tab, "snippet.textContent.includes('integrity')")
+	got := e2e.Eval[string](t, tab, "snippet.textContent")
+	for _, want := range []string{`data-position="top-left"`, `data-template="&quot;&lt;{user_name}>&quot; &amp; more"`, `integrity="sha384-`, `crossorigin="anonymous"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got snippet %s, want %s in it", got, want)
+		}
+	}
+	for _, width := range []int64{320, 375, 768, 1280} {
+		e2e.Screen(t, tab, width, 800, false)
+		if got := e2e.Eval[int](t, tab, "document.documentElement.scrollWidth"); got > int(width) {
+			t.Errorf("at %d pixels the page is %d wide", width, got)
+		}
+	}
+	if got := lines(); len(got) > 0 {
+		t.Errorf("the console says %v", got)
+	}
+}

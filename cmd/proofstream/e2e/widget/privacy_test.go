@@ -1,0 +1,87 @@
+package widget
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"proofstream/cmd/proofstream/e2e"
+)
+
+// No cookie; storage keys carry one prefix, or are none; before consent nothing is requested or stored.
+func TestWidgetRespectsPrivacy(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	const stored = "[...Object.keys(localStorage), ...Object.keys(sessionStorage)].join() + document.cookie"
+	for _, c := range []struct{ attributes, stored string }{
+		{"", "proofstream:default,proofstream:default"},
+		{`data-storage="off"`, ""},
+	} {
+		tab := p.Open(t, c.attributes)
+		p.Post(t)
+		e2e.AwaitShows(t, tab, 1)
+		e2e.Eval[chromedp.Void](t, tab, "part('close').click()")
+		p.AwaitSubscribers(t, 0)
+		if got := e2e.Eval[string](t, tab, stored); got != c.stored {
+			t.Errorf("%q: stored %q, want %q", c.attributes, got, c.stored)
+		}
+	}
+	for _, yes := range []string{"document.getElementById('proof-popup').consent()", "document.querySelector('[data-consent]').dataset.consent = 'given'"} {
+		f := e2e.StartHTTPProxy(t, p)
+		tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, `data-consent="wait" data-recent="2"`, "")))
+		for range 2 {
+			e2e.AwaitJS(t, tab, "document.getElementById('proof-popup')")
+			// A request behind those that the widget would have made by now.
+			e2e.Eval[chromedp.Void](t, tab, "fetch('"+f.URL+"/live', {mode: 'no-cors'}).then(() => {})")
+			asked := fmt.Sprint(f.Requests())
+			if got := e2e.Eval[string](t, tab, stored); got != "" || asked != "[/assets/proof.js /live]" && asked != "[/live]" {
+				t.Errorf("before consent: stored %q, asked for %s", got, asked)
+			}
+			e2e.Eval[chromedp.Void](t, tab, yes)
+			e2e.AwaitShows(t, tab, 1)
+			if err := chromedp.Do(tab, chromedp.Evaluate[chromedp.Void]("localStorage.clear(); sessionStorage.clear()")); err != nil {
+				t.Fatal(err)
+			}
+			e2e.Reload(t, tab) // consent is asked for on each load
+			f.Mu.Lock()
+			f.Asked = nil
+			f.Mu.Unlock()
+		}
+	}
+}
+
+// No setting can invent, loop or multiply events: without a signup there is no card, and each shows once.
+func TestWidgetShowsNothingThatDidNotHappen(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	const all = e2e.Quick + ` data-recent="20" data-max-per-page="99" data-max-per-session="99" data-storage="off" data-demo="1" data-fake="5" data-events='[{"user_name":"x"}]' data-loop="on" data-user_name="x"`
+	tab := p.Open(t, all)
+	ids := p.PostMany(t, "visitor", 3)
+	e2e.AwaitShows(t, tab, 3)
+	e2e.Eval[chromedp.Void](t, tab, "ahead += 9e4") // the stream is rebuilt, and goes on from there
+	for i := range 2 {                              // what is shown twice is between these
+		ids = append(ids, p.Post(t, "user_name=marker"))
+		e2e.AwaitShows(t, tab, 4+i)
+	}
+	if got := e2e.Eval[[]string](t, tab, "shows().map(e => e.id)"); !slices.Equal(got, ids) {
+		t.Errorf("got %v, want %v", got, ids)
+	}
+}
+
+// What stands in the storage is a stranger's, too: damaged parts of it do not count, and cards go on.
+func TestWidgetIgnoresADamagedMemory(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	tab := p.Open(t, `data-duration="60" data-cooldown="0" data-max-per-session="99"`)
+	for i, record := range []string{`{"seen":[1]}`, `{"seen":[null,{"1":9e15},[]]}`, `{"seen":{"length":4294967296}}`, `{"seen":"text"}`,
+		`{"seen":7,"count":[],"until":{}}`, `[null]`, `"text"`, `null`, `7`, `no JSON`, ``} {
+		e2e.Eval[chromedp.Void](t, tab, "localStorage['proofstream:default'] = sessionStorage['proofstream:default'] = '"+record+"'")
+		id := p.Post(t)
+		e2e.AwaitShows(t, tab, i+1)
+		if got := e2e.Eval[string](t, tab, "JSON.parse(localStorage['proofstream:default']).seen.at(-1)[0]"); got != id {
+			t.Errorf("after %s: the newest card seen is %s, want %s", record, got, id)
+		}
+	}
+}

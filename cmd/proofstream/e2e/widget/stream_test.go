@@ -1,0 +1,188 @@
+package widget
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"proofstream/cmd/proofstream/e2e"
+	"proofstream/stream/waitfor"
+)
+
+// After drops, refusals, a restart and sleep it reconnects with its last id: nothing is missed,
+// nothing shown twice.
+func TestWidgetComesBack(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t, "PROOF_RETRY=300ms")
+	f := e2e.StartHTTPProxy(t, p)
+	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, e2e.Quick, "")))
+	p.AwaitSubscribers(t, 1)
+	p.Post(t, "user_name=before")
+	e2e.AwaitShows(t, tab, 1)
+	for i, trouble := range []struct {
+		name string
+		make func()
+	}{
+		{"drop", f.CloseClientConnections},
+		{"503 of a proxy", func() {
+			f.Instead("/events", e2e.Unavailable)
+			f.AwaitCount(t, "/events", f.Count("/events")+2)
+			f.Instead("/events", nil)
+		}},
+		{"busy", func() {
+			f.Instead("/events", func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				w.Header().Set("Access-Control-Allow-Origin", "*")
+				fmt.Fprint(w, "event: busy\nretry: 100\ndata: {}\n\n")
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			})
+			f.AwaitCount(t, "/events", f.Count("/events")+3)
+			f.Instead("/events", nil)
+		}},
+		{"restart", func() { p.Kill(); p = p.Restart() }},
+		{"sleep", func() { e2e.Eval[chromedp.Void](t, tab, "ahead += 9e4") }},
+	} {
+		asked := f.Count("/events")
+		trouble.make()
+		p.Post(t, "user_name=after "+trouble.name)
+		names := e2e.AwaitShows(t, tab, i+2)
+		if got, want := names[i+1], "after "+trouble.name; got != want || len(names) != i+2 {
+			t.Errorf("got %v, want one more: %q", names, want)
+		}
+		f.AwaitCount(t, "/events", asked+1)
+	}
+}
+
+// A page that comes back from the back/forward cache was not kept out of it, and goes on.
+func TestWidgetLivesThroughTheBackForwardCache(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	url := e2e.ServeFiles(t, map[string]string{"/": e2e.WidgetPage(p.URL, e2e.Quick, ""), "/next": "<!doctype html><title>Next</title>"})
+	tab := e2e.Tab(t, url)
+	p.AwaitSubscribers(t, 1)
+	p.Post(t, "user_name=before")
+	e2e.AwaitShows(t, tab, 1)
+	e2e.Eval[chromedp.Void](t, tab, "addEventListener('pageshow', e => { window.fromCache = e.persisted })")
+	if err := chromedp.Do(tab, chromedp.Navigate(url+"next")); err != nil {
+		t.Fatal(err)
+	}
+	p.AwaitSubscribers(t, 0)
+	p.Post(t, "user_name=meanwhile")
+	// NavigateBack would wait for a load event, and a page from the cache has none.
+	e2e.Eval[chromedp.Void](t, tab, "setTimeout(() => history.back())")
+	p.AwaitSubscribers(t, 1)
+	p.Post(t, "user_name=after")
+	names := e2e.AwaitShows(t, tab, 3)
+	if want := []string{"before", "meanwhile", "after"}; !slices.Equal(names, want) || !e2e.Eval[bool](t, tab, "window.fromCache") {
+		t.Errorf("from cache: %v; got %v, want %v", e2e.Eval[bool](t, tab, "window.fromCache"), names, want)
+	}
+}
+
+// A signup that is withdrawn leaves the screen, or never gets there.
+func TestWidgetRemovesWhatIsRetracted(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	tab := p.Open(t, `data-cooldown="0"`)
+	showing, waiting := p.Post(t, "user_name=shows"), p.Post(t, "user_name=waits")
+	p.Post(t, "user_name=stays")
+	e2e.AwaitShows(t, tab, 1)
+	for _, id := range []string{waiting, showing} {
+		if got := p.Ask(t, "DELETE", "/signup/"+id, "", "Authorization: Bearer "+p.Key).Status; got != 204 {
+			t.Fatalf("delete: got %d, want 204", got)
+		}
+	}
+	if got, want := fmt.Sprint(e2e.AwaitShows(t, tab, 2)), "[shows stays]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := e2e.Eval[string](t, tab, "seen.find(e => e.type == 'close').reason"); got != "retracted" {
+		t.Errorf("closed for %q, want retracted", got)
+	}
+}
+
+// Where something on the way holds the stream back, the newest events come through /recent, and only
+// those from then on; also where it does so after a while, at a second attempt.
+func TestWidgetFallsBackToRecent(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t, "PROOF_RETRY=200ms")
+	p.Post(t, "user_name=past")
+	f := e2e.StartHTTPProxy(t, p)
+	f.Instead("/events", e2e.Hang)
+	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, e2e.Quick, "")))
+	f.AwaitCount(t, "/events", 1)
+	e2e.Eval[chromedp.Void](t, tab, "ahead += 21e3")
+	f.AwaitAnswers(t, "/recent", 1)
+	p.Post(t, "user_name=live")
+	e2e.Eval[chromedp.Void](t, tab, "ahead += 31e3")
+	f.AwaitCount(t, "/recent", 2)
+	if got, want := fmt.Sprint(e2e.AwaitShows(t, tab, 1)), "[live]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	f.Instead("/events", nil) // the stream is tried all the while
+	for range 3 {
+		e2e.Eval[chromedp.Void](t, tab, "ahead += 3e4; new Promise(done => setTimeout(done, 1100))")
+	}
+	p.AwaitSubscribers(t, 1)
+	p.Post(t, "user_name=streamed")
+	if got, want := fmt.Sprint(e2e.AwaitShows(t, tab, 2)), "[live streamed]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	asked, looked, dropped := f.Count("/events"), f.Count("/recent"), e2e.Eval[float64](t, tab, "Date.now()")
+	f.Instead("/events", e2e.Hang)
+	f.AwaitCount(t, "/events", asked+1)
+	p.Post(t, "user_name=dropped")
+	e2e.Eval[chromedp.Void](t, tab, "ahead += 21e3")
+	f.AwaitCount(t, "/recent", looked+1)
+	if after := e2e.Eval[float64](t, tab, "Date.now()") - dropped; after > 45e3 {
+		t.Errorf("/recent was asked %.0f s after the drop, want 20", after/1000)
+	}
+	if got, want := fmt.Sprint(e2e.AwaitShows(t, tab, 3)), "[live streamed dropped]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Live cards do not wait for past ones: where /recent hangs they show all the same, and that request ends after its time.
+func TestWidgetDoesNotWaitForThePast(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	f := e2e.StartHTTPProxy(t, p)
+	ended := make(chan struct{}, 9)
+	f.Instead("/recent", func(w http.ResponseWriter, r *http.Request) {
+		e2e.Hang(w, r)
+		ended <- struct{}{}
+	})
+	const hasty = `<script>
+		const whole = AbortSignal.timeout
+		AbortSignal.timeout = ms => whole.call(AbortSignal, ms / 20)
+	</script>`
+	tab := e2e.Tab(t, e2e.ServePage(t, hasty+e2e.WidgetPage(f.URL, e2e.Quick+` data-recent="3"`, "")))
+	p.AwaitSubscribers(t, 1)
+	p.Post(t, "user_name=live")
+	e2e.AwaitShows(t, tab, 1)
+	select {
+	case <-ended:
+	case <-time.After(waitfor.Patience):
+		t.Error("/recent is waited for without end")
+	}
+}
+
+// A frame that is no JSON, of a proxy that meddles, is left out; nothing is thrown into the page.
+func TestWidgetIgnoresAFrameThatItCannotRead(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	frames := make(chan string)
+	f := e2e.StartHTTPProxy(t, p)
+	f.Instead("/events", e2e.Made(frames))
+	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, e2e.Quick, "")))
+	lines := console(t, tab)
+	frames <- "event: signup\ndata: <html>\nid: made-2\n\nevent: ready\ndata: null\nid: made-3\n\n"
+	frames <- e2e.SignupFrame("made-4", 0)
+	e2e.AwaitShows(t, tab, 1)
+	if got := lines(); len(got) > 0 {
+		t.Errorf("the console says %v", got)
+	}
+}

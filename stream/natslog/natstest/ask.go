@@ -1,0 +1,99 @@
+package natstest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"proofstream/stream/waitfor"
+)
+
+// wholePatience is how long Whole waits: a server that was started again copies what it has missed.
+const wholePatience = 4 * waitfor.Patience
+
+// steadyAnswers is how many times in a row Whole has to see a complete stream: the first answers after a start may be of before.
+const steadyAnswers = 20
+
+// Ask connects to the cluster, asks JetStream a question until that succeeds, and returns the result. Each try may take a second.
+// The test fails when none has succeeded after waitfor.Patience.
+func Ask[T any](c *Cluster, what string, question func(context.Context, jetstream.JetStream) (T, error)) (result T) {
+	c.t.Helper()
+	nc, err := nats.Connect(c.URL(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	succeeded := waitfor.Within(waitfor.Patience, func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		result, err = question(ctx, js)
+		return err == nil
+	})
+	if !succeeded {
+		c.t.Fatalf("not within %v: %s: %v", waitfor.Patience, what, err)
+	}
+	return result
+}
+
+// Info describes a stream.
+func (c *Cluster) Info(stream string) *jetstream.StreamInfo {
+	c.t.Helper()
+	return Ask(c, "describe stream "+stream, func(ctx context.Context, js jetstream.JetStream) (*jetstream.StreamInfo, error) {
+		s, err := js.Stream(ctx, stream)
+		if err != nil {
+			return nil, err
+		}
+		return s.CachedInfo(), nil
+	})
+}
+
+// Leader waits until a server leads a stream, and returns its index in Servers.
+func (c *Cluster) Leader(stream string) (i int) {
+	c.t.Helper()
+	waitfor.Fact(c.t, "a server leads stream "+stream, func() bool {
+		info := c.Info(stream)
+		if info.Cluster == nil {
+			return false
+		}
+		_, err := fmt.Sscanf(info.Cluster.Leader, "n%d", &i)
+		return err == nil
+	})
+	return i
+}
+
+// Whole waits until every replica of a stream is complete and connected.
+func (c *Cluster) Whole(stream string) {
+	c.t.Helper()
+	seen := 0
+	var info *jetstream.StreamInfo
+	whole := waitfor.Within(wholePatience, func() bool {
+		info = c.Info(stream)
+		if seen++; !complete(info) {
+			seen = 0
+		}
+		return seen > steadyAnswers
+	})
+	if !whole {
+		c.t.Fatalf("not within %v: stream %s is complete on all its servers: %+v", wholePatience, stream, info.Cluster)
+	}
+}
+
+func complete(info *jetstream.StreamInfo) bool {
+	c := info.Cluster
+	if c == nil || c.Leader == "" || len(c.Replicas) != info.Config.Replicas-1 {
+		return false
+	}
+	for _, r := range c.Replicas {
+		if !r.Current || r.Offline || r.Active > 2*time.Second {
+			return false
+		}
+	}
+	return true
+}
