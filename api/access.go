@@ -11,8 +11,8 @@ import (
 	"proofstream/api/origin"
 )
 
-// authorize returns the key that a request presents. The error is a 401, the same for a
-// missing key and every wrong one, or a 429 for an address that has tried too many.
+// authorize returns the key that a request presents in its headers or in field, the one of its body. The error is a 401, the
+// same for a missing key and every wrong one, or a 429 for an address that has tried too many wrong keys.
 func (s *Server) authorize(r *http.Request, field string) (*auth.Key, error) {
 	text := auth.Presented(r, field)
 	if key := s.keys.Find(text); key != nil {
@@ -34,7 +34,7 @@ func limitRate(key *auth.Key) error {
 	return nil
 }
 
-// siteNamed returns the site that a request names, nil if there is no such one.
+// siteNamed returns the site that the query names, the default site when it names none, nil for an unknown one.
 func (s *Server) siteNamed(r *http.Request) *Site {
 	name := queryValue(r, "site")
 	if name == "" {
@@ -43,8 +43,8 @@ func (s *Server) siteNamed(r *http.Request) *Site {
 	return s.sites[name]
 }
 
-// siteOf returns the site that a request names, checked against its origin. The error is a 404 or,
-// after that, a 403.
+// siteOf returns the site that the query names if pages of the request's origin may read it. The error is a 404 for an unknown
+// site, and otherwise a 403.
 func (s *Server) siteOf(c echo.Context) (*Site, error) {
 	r := c.Request()
 	site := s.siteNamed(r)
@@ -58,12 +58,13 @@ func (s *Server) siteOf(c echo.Context) (*Site, error) {
 	return site, nil
 }
 
-// allows tells whether pages of an origin may talk to a site: those listed, and the service's own.
+// allows reports whether pages of an origin may read a site: those in its list, and the service's own.
 func (site *Site) allows(r *http.Request, from string) bool {
-	return site.Origins.Allow(from) || origin.Own(r, from)
+	return site.Origins.Allow(from) || origin.SameHost(r, from)
 }
 
-// withCORS tells browsers what pages of other origins may read. Assets are for all pages alike: see package static.
+// withCORS adds the headers by which browsers let pages of other origins read a response. Assets have headers of their own,
+// the same for all pages: see package static.
 func (s *Server) withCORS(next http.Handler) http.Handler {
 	shared := origin.CORS(s.mayRead, []string{"Retry-After", "Date", requestHeader}, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,8 +77,8 @@ func (s *Server) withCORS(next http.Handler) http.Handler {
 	})
 }
 
-// mayRead tells whether a page may read the answer to a request. A preflight carries no key, so
-// for posts the origins of all sites together count.
+// mayRead reports whether a page may read the response to a request. For posts an origin of any site may: a preflight has no
+// key that names the site.
 func (s *Server) mayRead(r *http.Request, from string) bool {
 	if r.URL.Path == "/signup" || strings.HasPrefix(r.URL.Path, "/signup/") {
 		for _, site := range s.sites {

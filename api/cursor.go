@@ -8,12 +8,12 @@ import (
 	"proofstream/stream"
 )
 
-// cursorNames are the names under which a query gives a cursor.
+// cursorNames are the names of query parameters that hold a cursor.
 var cursorNames = []string{"last_event_id", "lastEventId", "Last-Event-ID"}
 
-// cursorOf returns the last id that a client has seen, empty when it names none. The header wins: an
-// EventSource that reconnects by itself keeps the address it began with. Of several in the query the newest
-// valid one wins: a polyfill adds its own to an address that has one. The error is the log's or the context's.
+// cursorOf returns the cursor of a request, empty when it has none. It need not be valid. The header wins: an EventSource
+// that reconnects keeps the URL of its first request. Of several in the query the newest valid one wins: a polyfill adds its
+// own to a URL that has one. The error is the log's or the context's.
 func (s *Server) cursorOf(ctx context.Context, r *http.Request, site string) (string, error) {
 	if cursor := r.Header.Get("Last-Event-ID"); cursor != "" {
 		return cursor, nil
@@ -40,11 +40,11 @@ func (s *Server) cursorOf(ctx context.Context, r *http.Request, site string) (st
 	return newest(valid, b).String(), nil
 }
 
-// newest returns the newest of some cursors that a log gave, and has lost nothing after; without such a one, the
-// newest of all. Between equals the later one in the query wins.
+// newest returns the cursor with the highest sequence among those of this log, also expired ones; if there is none, among all.
+// Of equal sequences the later cursor wins. There must be at least one cursor.
 func newest(cursors []stream.ID, b stream.Bounds) stream.ID {
 	known := slices.DeleteFunc(slices.Clone(cursors), func(id stream.ID) bool {
-		reason, _ := b.Judge(id)
+		reason, _ := b.Check(id)
 		return reason != "" && reason != stream.Expired
 	})
 	if len(known) == 0 {

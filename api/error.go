@@ -9,18 +9,18 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// answerError turns every error of a handler, and Echo's own, into a problem.
-func (s *Server) answerError(err error, c echo.Context) {
+// handleError responds to every error of a handler, and to Echo's own, with a problem.
+func (s *Server) handleError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
 	p := problemOf(echoProblem(err))
-	if s.keys.Find(p.Field) != nil { // sent without a name before it: it is repeated to nobody
+	if s.keys.Find(p.Field) != nil { // a key that was sent as a name must not be repeated
 		p = &Problem{Status: p.Status, Detail: "An API key stands where a field's name should: send it as api_key"}
 	}
 	if p.Status >= 500 {
 		level := slog.LevelWarn
-		if errors.Is(err, context.Canceled) { // the client has left
+		if errors.Is(err, context.Canceled) { // the client has disconnected
 			level = slog.LevelDebug
 		}
 		s.o.Logger.Log(c.Request().Context(), level, "request not served", "request", requestID(c), "path", c.Path(), "status", p.Status, "error", err)
@@ -28,7 +28,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	writeProblem(c.Response(), c.Request(), p)
 }
 
-// echoProblem gives Echo's routing errors our words.
+// echoProblem returns Echo's routing errors as problems, and other errors as they are.
 func echoProblem(err error) error {
 	he, ok := err.(*echo.HTTPError)
 	if !ok {

@@ -13,8 +13,8 @@ import (
 	"proofstream/stream/registry"
 )
 
-// getEvents opens a stream. Only a wrong request is answered with an error status, which ends a
-// browser's EventSource for good (WHATWG HTML section 9.2.3); all else is told in the stream.
+// getEvents opens a stream. Only a wrong request gets an error status, after which a browser's EventSource does not reconnect
+// (WHATWG HTML section 9.2.3). In all other cases there is a stream, if only with a busy frame.
 func (s *Server) getEvents(c echo.Context) error {
 	site, err := s.siteOf(c)
 	if err != nil {
@@ -25,7 +25,7 @@ func (s *Server) getEvents(c echo.Context) error {
 		return err
 	}
 	sub, resume, leave, err := s.join(c.Request(), registry.Request{Site: site.Name, Recent: recent})
-	w := c.Response().Writer // Echo's own Response hides the error of Flush
+	w := c.Response().Writer // not Echo's Response, which drops the error of Flush
 	c.Response().Committed = true
 	switch {
 	case errors.Is(err, registry.ErrDraining):
@@ -40,20 +40,20 @@ func (s *Server) getEvents(c echo.Context) error {
 	return nil
 }
 
-// join subscribes a request if there is room for one more, of all and of its address. The
-// caller must call leave in the end, if there is no error.
+// join subscribes a request unless there are as many subscribers as allowed, in all or of its address. Without an error the
+// caller must call leave once, at the end of the stream.
 func (s *Server) join(r *http.Request, q registry.Request) (sub *registry.Subscription, resume registry.Resume, leave func(), err error) {
 	if s.draining.Load() {
 		return nil, resume, nil, registry.ErrDraining
 	}
-	if err := s.begun(); err != nil {
+	if err := s.checkStarted(); err != nil {
 		return nil, resume, nil, err
 	}
 	if leave = s.connections.Enter(r); leave == nil {
 		s.metrics.overLimit.Add(1)
 		return nil, resume, nil, registry.ErrFull
 	}
-	ctx, cancel := s.reading(r)
+	ctx, cancel := s.readContext(r)
 	defer cancel()
 	if q.Cursor, err = s.cursorOf(ctx, r, q.Site); err == nil {
 		sub, resume, err = s.o.Registry.Join(ctx, q)
@@ -64,13 +64,13 @@ func (s *Server) join(r *http.Request, q registry.Request) (sub *registry.Subscr
 	return sub, resume, leave, err
 }
 
-// reading is the context of a question to the log: it ends with the client, or after as long as a post waits.
-func (s *Server) reading(r *http.Request) (context.Context, context.CancelFunc) {
+// readContext returns a context for reading the log. It ends when the client disconnects, or after Options.PostTimeout.
+func (s *Server) readContext(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), s.o.PostTimeout)
 }
 
-// logStream logs a stream at level debug, now and when the function returned is called at its end. What it
-// needs for that is kept only while that level is on.
+// logStream logs the start of a stream at level debug, and its end when ended is called, which calls leave. At a higher level
+// it keeps nothing in memory but leave.
 func (s *Server) logStream(c echo.Context, site string, resume registry.Resume, leave func()) (ended func(registry.CloseReason)) {
 	if !s.o.Logger.Enabled(c.Request().Context(), slog.LevelDebug) {
 		return func(registry.CloseReason) { leave() }

@@ -12,20 +12,19 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// requestHeader tells a client the number under which its request is logged. The number is always
-// ours: one that comes with a request would let strangers write into the log.
+// requestHeader is the response header with the id under which a request is logged. The id is always generated here: one from
+// the request would let strangers write into the log.
 const requestHeader = "X-Request-Id"
 
-// requestID returns the number given to a request.
+// requestID returns the id of a request: 16 characters, A to Z and 2 to 7.
 func requestID(c echo.Context) string { return c.Response().Header().Get(requestHeader) }
 
-// bodyPolicy is for answers that are no pages: if a browser is made to show one, it may do nothing.
+// bodyPolicy is the Content-Security-Policy of responses that are not pages: a browser that shows one loads nothing.
 const bodyPolicy = "default-src 'none'; frame-ancestors 'none'"
 
-// withGuard gives every request a number, every answer the headers that keep browsers from
-// mistaking it for something else, and everything except streams a deadline.
+// withGuard gives every request an id, every response the headers for security, and everything except streams a deadline.
 func (s *Server) withGuard(next http.Handler) http.Handler {
-	always := http.Header{ // nobody changes the values in place
+	always := http.Header{ // shared: the values must not be changed in place
 		"X-Content-Type-Options":  {"nosniff"},
 		"Referrer-Policy":         {"no-referrer"},
 		"Content-Security-Policy": {bodyPolicy},
@@ -41,27 +40,27 @@ func (s *Server) withGuard(next http.Handler) http.Handler {
 	})
 }
 
-// limitTime sets deadlines for reading the request's body and, except for streams, which set their
-// own for each write, for writing the answer. Connections that know none, such as those of tests,
-// are let be. net/http takes both back when the request is done, or its connection is taken over.
+// limitTime sets deadlines for reading the request's body and, except for streams, which set one for each write, for writing
+// the response. net/http removes both when the request is done or its connection is taken over. Errors are ignored: a
+// httptest.ResponseRecorder has no deadlines.
 func (s *Server) limitTime(w http.ResponseWriter, r *http.Request) {
 	ctl := http.NewResponseController(w)
-	until := time.Now().Add(s.o.Patience)
+	until := time.Now().Add(s.o.ClientTimeout)
 	if r.ContentLength != 0 {
 		_ = ctl.SetReadDeadline(until)
 	}
 	if r.URL.Path != "/events" {
-		_ = ctl.SetWriteDeadline(until.Add(s.o.Patience)) // later: that the body was slow can still be told
+		_ = ctl.SetWriteDeadline(until.Add(s.o.ClientTimeout)) // later, so that a slow body still gets its response
 	}
 }
 
-// bodyRead takes the deadline for reading back, for past it net/http would take the client for gone.
-func bodyRead(c echo.Context) {
+// endBodyDeadline removes the deadline for the body, which has been read: when it passes, net/http ends the request's context.
+func endBodyDeadline(c echo.Context) {
 	_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Time{})
 }
 
-// recovered turns a panic of a handler into an answer and a line in the log, with the place but
-// without the value, in which there may be anything.
+// recovered turns a panic of a handler into a 500 and a log line, with the stack but without the value, which may hold
+// anything.
 func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -69,7 +68,7 @@ func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 			if cause == nil {
 				return
 			}
-			if cause == http.ErrAbortHandler { // how net/http is told to cut the connection
+			if cause == http.ErrAbortHandler { // net/http then cuts the connection
 				panic(cause)
 			}
 			s.o.Logger.Error("request handler panicked", "request", requestID(c), "path", c.Path(),
@@ -80,7 +79,7 @@ func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// describe says what a panic was about, as far as it is safe to repeat.
+// describe returns the text of the runtime's panics, and only the type of others, whose text may hold anything.
 func describe(cause any) string {
 	if err, ok := cause.(runtime.Error); ok {
 		return err.Error()

@@ -1,10 +1,11 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"io"
+	"crypto/tls"
+	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,73 +14,121 @@ import (
 	"testing/fstest"
 	"time"
 
-	"proofstream/api/decode"
 	"proofstream/api/origin"
 	"proofstream/api/sse"
+	"proofstream/stream"
 	"proofstream/stream/registry"
 	"proofstream/stream/sqlitelog"
+	"proofstream/stream/waitfor"
 )
 
-// Keys of the sites that a harness serves.
+// API keys of the sites that a harness serves.
 const (
 	defaultKey = "canary-key-of-default"
 	secondKey  = "canary-key-for-rotation"
 	shopKey    = "canary-key-of-the-shop"
 )
 
-// said is what a logger wrote. It may be written and read at the same time.
-type said struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+// setup is what a test may change before a Server is made.
+type setup struct {
+	Options  // except Log and Registry, which are made from the fields below
+	registry registry.Options
+	sqlite   sqlitelog.Options
+
+	wrapLog      func(stream.Log) stream.Log
+	wrapHandler  func(http.Handler) http.Handler
+	wrapListener func(net.Listener) net.Listener
 }
 
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(b)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-// harness is a Server on a real log and a real socket.
+// harness is a Server on a real log and real sockets.
 type harness struct {
 	*Server
-	url string
-	log *said
+	url    string // http://127.0.0.1:PORT
+	secure string // https://127.0.0.1:PORT, with HTTP/2
+	output *waitfor.Output
+	client *http.Client
 }
 
-// newHarness starts a Server for the sites default (two keys) and shop. change, if given, may set
-// further options; the registry is made over the log that it leaves.
-func newHarness(t *testing.T, change func(*Options)) *harness {
+// serve starts a Server for the sites default and shop over an empty log. It ends with the test.
+func serve(t *testing.T, change ...func(*setup)) *harness {
 	t.Helper()
-	f := &harness{log: &said{}}
-	logger := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	log := sqlitelog.New(sqlitelog.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	h := &harness{output: &waitfor.Output{}}
+	o := setup{
+		registry:     registry.Options{MaxSubscribers: 1000},
+		sqlite:       sqlitelog.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)},
+		wrapLog:      func(l stream.Log) stream.Log { return l },
+		wrapHandler:  func(h http.Handler) http.Handler { return h },
+		wrapListener: func(l net.Listener) net.Listener { return l },
+	}
+	o.Sites = []Site{
+		{Name: "default", Keys: []string{defaultKey, secondKey}, OriginsVariable: "PROOF_ALLOWED_ORIGINS",
+			Origins: origins(t, "https://pages.example.com", "http://localhost:*")},
+		{Name: "shop", Keys: []string{shopKey}, OriginsVariable: "PROOF_SITES_0_ALLOWED_ORIGINS",
+			Origins: origins(t, "https://shop.example.com")},
+	}
+	o.Assets = fewAssets
+	o.Logger = slog.New(slog.NewTextHandler(h.output, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	for _, c := range change {
+		c(&o)
+	}
+	log := sqlitelog.New(o.sqlite)
 	if err := log.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { log.Close() })
-	o := Options{
-		Sites: []Site{
-			{Name: "default", Keys: []string{defaultKey, secondKey}, Origins: origins(t, "https://pages.example.com")},
-			{Name: "shop", Keys: []string{shopKey}, Origins: origins(t, "https://shop.example.com")},
-		},
-		Log: log, Damage: log.Damage, Assets: fewAssets, Logger: logger,
-	}
-	if change != nil {
-		change(&o)
-	}
-	o.Registry = registry.New(o.Log, registry.Options{})
+	o.Log, o.Damage = o.wrapLog(log), log.Damage
+	o.Registry = registry.New(o.Log, o.registry)
 	var err error
-	if f.Server, err = New(o); err != nil {
+	if h.Server, err = New(o.Options); err != nil {
 		t.Fatal(err)
 	}
-	f.serve(t, log.Run, o.Registry.Run, f.Run)
-	return f
+	h.run(t, o, log)
+	return h
+}
+
+// run serves on two free ports until the test ends.
+func (h *harness) run(t *testing.T, o setup, log *sqlitelog.Log) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context) error{log.Run, o.Registry.Run, h.Run} {
+		running.Go(func() {
+			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("ended early: %v", err)
+			}
+		})
+	}
+	plain, secure := h.listen(t, o), h.listen(t, o)
+	plain.Start()
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	h.url, h.secure = plain.URL, secure.URL
+	h.client = &http.Client{Timeout: waitfor.Patience, Transport: &http.Transport{
+		DisableCompression: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // httptest's own
+	}}
+	t.Cleanup(func() {
+		h.client.CloseIdleConnections()
+		o.Registry.Drain(ctx, time.Millisecond)
+		plain.Close()
+		secure.Close()
+		h.Wait(ctx)
+		cancel()
+		running.Wait()
+		h.Close()
+		log.Close()
+	})
+}
+
+// listen returns a server on a free port that has not started yet.
+func (h *harness) listen(t *testing.T, o setup) *httptest.Server {
+	t.Helper()
+	sockets := sse.ListenConfig()
+	l, err := sockets.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := h.HTTP()
+	config.Handler = o.wrapHandler(config.Handler)
+	return &httptest.Server{Listener: o.wrapListener(l), Config: config}
 }
 
 var fewAssets = fstest.MapFS{
@@ -89,115 +138,36 @@ var fewAssets = fstest.MapFS{
 
 func origins(t *testing.T, patterns ...string) origin.List {
 	t.Helper()
-	o, err := origin.Parse(patterns)
+	list, err := origin.Parse(patterns)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return o
+	return list
 }
 
-// serve answers on a free port, beside what else runs, until the test ends.
-func (f *harness) serve(t *testing.T, run ...func(context.Context) error) {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	for _, run := range run {
-		running.Go(func() { run(ctx) })
-	}
-	sockets := sse.ListenConfig()
-	l, err := sockets.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.url = "http://" + l.Addr().String()
-	server := f.HTTP()
-	running.Go(func() { server.Serve(l) })
-	t.Cleanup(func() {
-		f.o.Registry.Drain(ctx, time.Millisecond)
-		server.Close()
-		stop()
-		running.Wait()
-		f.Close()
-	})
-}
-
-// answered is what a request was answered with.
-type answered struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// plainly makes one connection for each request.
-var plainly = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
-
-// ask makes a request; headers are "Name: value". A body is a form, unless they say otherwise.
-func (f *harness) ask(t testing.TB, method, path, body string, headers ...string) answered {
-	t.Helper()
-	r, err := http.NewRequest(method, f.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body != "" {
-		r.Header.Set("Content-Type", decode.Form)
-	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Set(name, value)
-	}
-	resp, err := plainly.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil && !strings.HasPrefix(path, "/events") { // which end without their final chunk
-		t.Fatal(err)
-	}
-	return answered{resp.StatusCode, resp.Header, string(b)}
-}
-
-// open opens a stream and returns its head, and what closes it.
-func (f *harness) open(t testing.TB, path string, headers ...string) (*http.Response, func()) {
-	t.Helper()
-	r, err := http.NewRequest("GET", f.url+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Set(name, value)
-	}
-	resp, err := plainly.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, func() { resp.Body.Close() }
-}
-
-// metrics returns what an operator would read.
-func (f *harness) scrape(t testing.TB) string {
+// scrape returns what an operator's Prometheus reads.
+func scrape(t testing.TB, s *Server) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	f.Ops().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	if w.Code != 200 {
-		t.Fatalf("GET /metrics: %d %s", w.Code, w.Body)
+	s.Ops().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != http.StatusOK {
+		t.Fatalf("GET /metrics: got %d %s", w.Code, w.Body)
 	}
 	return w.Body.String()
 }
 
-// eventually waits for a fact.
-func eventually(t testing.TB, what string, fact func() bool) {
+// awaitMetric waits until the metrics have a line.
+func (h *harness) awaitMetric(t testing.TB, line string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !fact(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
+	waitfor.Fact(t, line, func() bool { return strings.Contains(scrape(t, h.Server), "\n"+line+"\n") })
 }
 
-// eventuallyCounts waits until a line of the metrics reads as given.
-func (f *harness) eventuallyCounts(t testing.TB, line string) {
+// awaitOutput waits for a log line with a text and returns it.
+func (h *harness) awaitOutput(t testing.TB, text string) string {
 	t.Helper()
-	eventually(t, line, func() bool { return strings.Contains(f.scrape(t), "\n"+line+"\n") })
+	line, ok := h.output.Line(text, waitfor.Patience)
+	if !ok {
+		t.Fatalf("the log has no line with %q:\n%s", text, h.output)
+	}
+	return line
 }

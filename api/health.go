@@ -7,23 +7,23 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// getLive answers 200 while the process can answer at all: it asks nothing else.
-func (s *Server) getLive(c echo.Context) error { return word(c, http.StatusOK, "live") }
+// getLive responds with 200 and checks nothing: the process runs.
+func (s *Server) getLive(c echo.Context) error { return writeWord(c, http.StatusOK, "live") }
 
-// getReady answers 200 when posts and new streams are served here.
+// getReady responds with 200 when posts and new streams are served, otherwise with 503 and the reason in one word.
 func (s *Server) getReady(c echo.Context) error {
 	if why := s.notReady(); why != "" {
-		return word(c, http.StatusServiceUnavailable, why)
+		return writeWord(c, http.StatusServiceUnavailable, why)
 	}
-	return word(c, http.StatusOK, "ready")
+	return writeWord(c, http.StatusOK, "ready")
 }
 
-// notReady says in one word why posts and new streams are not served, and nothing when they are.
+// notReady returns why posts and new streams are not served, in one word, or "" when they are.
 func (s *Server) notReady() string {
 	if s.draining.Load() {
 		return "draining"
 	}
-	if s.waiting.Load() {
+	if s.starting.Load() {
 		return "starting"
 	}
 	if err := s.o.Log.Healthy(); err != nil {
@@ -36,14 +36,14 @@ func (s *Server) notReady() string {
 	return ""
 }
 
-func word(c echo.Context, status int, word string) error {
+func writeWord(c echo.Context, status int, word string) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.String(status, word)
 }
 
-// begun returns nil once the log is open, before that a 503.
-func (s *Server) begun() error {
-	if !s.waiting.Load() {
+// checkStarted returns nil once the log is open, before that a 503.
+func (s *Server) checkStarted() error {
+	if !s.starting.Load() {
 		return nil
 	}
 	return &Problem{Status: http.StatusServiceUnavailable, Detail: "The service is still starting: try again in a moment", RetryAfter: time.Second}

@@ -12,11 +12,11 @@ import (
 	"proofstream/stream"
 )
 
-// internals is what an answer would hold that tells how the service works inside.
+// internals matches what would show a client how the service works inside.
 var internals = regexp.MustCompile(`(?i)\bgo\b|golang|\.go:|strconv|net/http|runtime|0x[0-9a-f]|127\.0\.0\.1|\[::|/tmp|/work|sqlite|jetstream|nats|` +
 	`\bnil\b|\*[A-Z]|canary|unmarshal|goroutine|stack|stream\.|api\.|sha-?256|errno|EOF`)
 
-// failingLog cannot store, and says why at length.
+// failingLog stores nothing. Its error has details that no client may see.
 type failingLog struct {
 	stream.Log
 	why error
@@ -33,47 +33,51 @@ func TestErrorBodiesTellNothingOfInternals(t *testing.T) {
 		`{"img_path":"https://` + strings.Repeat("x", 3000) + `"}`, strings.Repeat("[", 10_000), `{"api_key":"` + defaultKey + `",}`,
 		`{"user_name":"\ud800"}`, `{"user_name":1e999}`, strings.Repeat("x", decode.MaxBody+1),
 	}
-	working := newHarness(t, nil)
-	failing := newHarness(t, func(o *Options) {
-		o.Log = failingLog{o.Log, fmt.Errorf("%w: dial 127.0.0.1:4222: nats: no servers", stream.ErrUnavailable)}
+	working := serve(t)
+	failing := serve(t, func(o *setup) {
+		o.wrapLog = func(l stream.Log) stream.Log {
+			return failingLog{l, fmt.Errorf("%w: dial 127.0.0.1:4222: nats: no servers", stream.ErrUnavailable)}
+		}
 	})
-	broken := newHarness(t, func(o *Options) {
-		o.Log = failingLog{o.Log, &fs.PathError{Op: "write", Path: "/tmp/data/1.blk", Err: fs.ErrPermission}}
+	broken := serve(t, func(o *setup) {
+		o.wrapLog = func(l stream.Log) stream.Log {
+			return failingLog{l, &fs.PathError{Op: "write", Path: "/tmp/data/1.blk", Err: fs.ErrPermission}}
+		}
 	})
-	check := func(what string, got answered) {
+	check := func(what string, got response) {
 		t.Helper()
 		if got.status < 400 {
 			return
 		}
 		if hit := internals.FindString(got.body); hit != "" {
-			t.Errorf("%s: %d tells %q: %s", what, got.status, hit, got.body)
+			t.Errorf("%s: %d shows %q: %s", what, got.status, hit, got.body)
 		}
 		if got.body == "" {
 			t.Errorf("%s: %d says nothing", what, got.status)
 		}
 	}
-	for _, f := range []*harness{working, failing, broken} {
+	for _, h := range []*harness{working, failing, broken} {
 		for _, key := range []string{defaultKey, "wrong"} {
 			for _, body := range posts {
 				for _, media := range []string{decode.JSON, decode.Form, decode.Multipart + "; boundary=x", "text/csv", "a/b; c"} {
 					check(fmt.Sprintf("post of %.40q as %s", body, media),
-						f.ask(t, "POST", "/signup", body, "Content-Type: "+media, "X-API-Key: "+key))
+						h.ask(t, "POST", "/signup", body, "Content-Type: "+media, "X-API-Key: "+key))
 				}
 			}
 		}
 		for _, path := range []string{"/signup/%00", "/signup/x", "/signup/..%2f..%2fetc", "/signup/a-99999999999999999999999"} {
-			check("delete of "+path, f.ask(t, "DELETE", path, "", "X-API-Key: "+defaultKey))
+			check("delete of "+path, h.ask(t, "DELETE", path, "", "X-API-Key: "+defaultKey))
 		}
 	}
 	for _, path := range []string{"/events?site=%ff", "/events?recent=1e9", "/recent?limit=%27", "/stats?site=x", "/%00", "/assets/..%2fdemo.html", "/.env", "/debug/pprof/"} {
 		check("GET "+path, working.ask(t, "GET", path, ""))
 	}
-	for f, want := range map[*harness]int{failing: 503, broken: 500} {
-		got := f.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: "+defaultKey)
+	for h, want := range map[*harness]int{failing: 503, broken: 500} {
+		got := h.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: "+defaultKey)
 		if got.status != want {
 			t.Errorf("got %d, want %d", got.status, want)
 		}
-		if f == failing && got.header.Get("Retry-After") == "" {
+		if h == failing && got.header.Get("Retry-After") == "" {
 			t.Error("503 without Retry-After")
 		}
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 func TestWrongKeysAreLimitedPerAddress(t *testing.T) {
-	f := newHarness(t, nil)
-	try := func(headers ...string) answered { return f.ask(t, "POST", "/signup", "user_name=A", headers...) }
+	h := serve(t)
+	try := func(headers ...string) response { return h.ask(t, "POST", "/signup", "user_name=A", headers...) }
 	for range 3 * auth.FailuresPerMinute { // a missing key is not counted
 		if got := try(); got.status != 401 {
 			t.Fatalf("without a key: got %d, want 401", got.status)
@@ -31,7 +31,7 @@ func TestWrongKeysAreLimitedPerAddress(t *testing.T) {
 	if seconds, err := strconv.Atoi(got.header.Get("Retry-After")); got.status != 429 || err != nil || seconds < 1 || seconds > 60 {
 		t.Errorf("wrong key %d: got %d, Retry-After %q", auth.FailuresPerMinute+1, got.status, got.header.Get("Retry-After"))
 	}
-	if got := f.ask(t, "DELETE", "/signup/a-1", "", "X-API-Key: wrong"); got.status != 429 {
+	if got := h.ask(t, "DELETE", "/signup/a-1", "", "X-API-Key: wrong"); got.status != 429 {
 		t.Errorf("a wrong key for a retraction: got %d, want 429", got.status)
 	}
 	if got := try("X-API-Key: " + defaultKey); got.status != 200 {
@@ -42,9 +42,9 @@ func TestWrongKeysAreLimitedPerAddress(t *testing.T) {
 	}
 }
 
-// What cannot be read is told first, then the key, then the pace, then the rules.
+// A body that cannot be read is refused first, then the key, then the rate limit, then the rules.
 func TestRefusalsComeInOrder(t *testing.T) {
-	f := newHarness(t, func(o *Options) { o.RateLimit = 1 })
+	h := serve(t, func(o *setup) { o.RateLimit = 1 })
 	for _, tt := range []struct {
 		name       string
 		body       string
@@ -61,7 +61,7 @@ func TestRefusalsComeInOrder(t *testing.T) {
 		{"a broken rule beyond the limit", "nonsense=1", []string{"X-API-Key: " + defaultKey}, 429, "1"},
 		{"a signup with another key of the site", "user_name=A", []string{"X-API-Key: " + secondKey}, 200, ""},
 	} {
-		got := f.ask(t, "POST", "/signup", tt.body, tt.headers...)
+		got := h.ask(t, "POST", "/signup", tt.body, tt.headers...)
 		if got.status != tt.want || got.header.Get("Retry-After") != tt.retryAfter {
 			t.Errorf("%s: got %d %q, Retry-After %q, want %d", tt.name, got.status, got.body, got.header.Get("Retry-After"), tt.want)
 		}
@@ -77,10 +77,10 @@ func TestSpoofedForwardingDoesNotEscapeTheLimit(t *testing.T) {
 		{"no proxy is trusted", nil, 429},
 		{"the peer is a trusted proxy", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, 401},
 	} {
-		f := newHarness(t, func(o *Options) { o.TrustedProxies = tt.trusted })
+		h := serve(t, func(o *setup) { o.TrustedProxies = tt.trusted })
 		got := 0
 		for i := range auth.FailuresPerMinute + 1 {
-			got = f.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: wrong", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i)).status
+			got = h.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: wrong", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i)).status
 		}
 		if got != tt.want {
 			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
@@ -90,17 +90,17 @@ func TestSpoofedForwardingDoesNotEscapeTheLimit(t *testing.T) {
 
 func TestOneAddressHoldsOnlyItsShareOfStreams(t *testing.T) {
 	for _, flush := range []bool{false, true} {
-		f := newHarness(t, func(o *Options) { o.MaxSubscribersPerAddress, o.Flush = 2, flush })
-		_, leave := f.open(t, "/events")
-		f.open(t, "/events")
-		got := f.ask(t, "GET", "/events", "")
+		h := serve(t, func(o *setup) { o.MaxSubscribersPerAddress, o.Flush = 2, flush })
+		first := h.open(t, "/events")
+		h.open(t, "/events")
+		got := h.ask(t, "GET", "/events", "")
 		if got.status != 200 || !strings.HasPrefix(got.body, "event: busy\nretry: ") || strings.Contains(got.body, "id:") {
 			t.Errorf("flush %v: the third stream: got %d %q, want busy", flush, got.status, got.body)
 		}
-		f.eventuallyCounts(t, `proofstream_streams_ended_total{reason="full"} 1`)
-		leave()
-		f.eventuallyCounts(t, `proofstream_streams_ended_total{reason="gone"} 1`)
-		f.open(t, "/events")
-		f.eventuallyCounts(t, `proofstream_subscribers{site="default"} 2`)
+		h.awaitMetric(t, `proofstream_streams_ended_total{reason="full"} 1`)
+		first.cut()
+		h.awaitMetric(t, `proofstream_streams_ended_total{reason="gone"} 1`)
+		h.open(t, "/events")
+		h.awaitMetric(t, `proofstream_subscribers{site="default"} 2`)
 	}
 }

@@ -16,25 +16,24 @@ import (
 	"proofstream/stream/registry"
 )
 
-// Build says which program this is, for metrics.
+// Build is the version of the program, for metrics.
 type Build struct {
 	Version  string // such as v1.2.3
-	Revision string // of the source, where known
+	Revision string // of the source; empty when unknown
 }
 
-// metrics are the service's numbers. What the registry and the log count is read from their
-// snapshots at each scrape; only what HTTP alone knows is counted here. Labels are bounded:
-// sites are those configured, all other values are written in this package or in stream.
+// metrics collects the service's metrics. What the registry and the log count is read from their snapshots at each scrape;
+// only what package api alone knows is counted here. Label values are bounded: sites are those configured, all others are
+// constants of this package or of stream.
 type metrics struct {
 	server    *Server
 	all       *prometheus.Registry
 	signups   *prometheus.CounterVec
 	append    prometheus.Histogram
-	overLimit atomic.Uint64 // streams not let in because of the limit per address
+	overLimit atomic.Uint64 // streams refused because of the limit per address
 }
 
-// noSite stands for the site of a post that was refused before its key was known to be good. No
-// site can have this name.
+// noSite is the label of a request that was refused before its key was found. No site can have this name.
 const noSite = "_unknown"
 
 func newMetrics(s *Server) *metrics {
@@ -42,14 +41,14 @@ func newMetrics(s *Server) *metrics {
 		server: s,
 		all:    prometheus.NewRegistry(),
 		signups: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "proofstream_signups_total", Help: "Requests to post or retract a signup, by how they were answered.",
+			Name: "proofstream_signups_total", Help: "Requests to post or retract a signup, by outcome.",
 		}, []string{"site", "outcome"}),
 		append: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "proofstream_log_append_seconds", Help: "Time until the log acknowledged a signup, or did not.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 	}
-	for _, outcome := range outcomes { // a rate needs a zero to begin from
+	for _, outcome := range outcomes { // so that a rate sees the first increase
 		for name := range s.sites {
 			m.signups.WithLabelValues(name, outcome)
 		}
@@ -75,7 +74,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	descSubscribers = desc("subscribers", "Open streams.", "site")
-	descLimit       = desc("subscribers_limit", "Streams beyond which new ones are answered busy.")
+	descLimit       = desc("subscribers_limit", "Streams beyond which new ones get busy.")
 	descKept        = desc("events_kept", "Signups kept in the log.", "site")
 	descEnded       = desc("streams_ended_total", "Streams that ended, or were never let in, by reason.", "reason")
 	descResumes     = desc("resumes_total", "Streams opened, by what became of the cursor that they gave.", "result")
@@ -83,23 +82,23 @@ var (
 	descBytes       = desc("bytes_sent_total", "Bytes of those frames.")
 	descCatchUps    = desc("catchups_total", "Times that a full channel made a subscriber catch up from memory or the log.")
 	descPages       = desc("log_pages_read_total", "Pages of the log that subscribers read to catch up.")
-	descOverruns    = desc("log_overruns_total", "Times that retention removed events before they were handed out.")
-	descLag         = desc("log_lag_events", "Events in the log that have not been handed out yet.")
+	descOverruns    = desc("log_overruns_total", "Times that retention removed events before fan-out sent them.")
+	descLag         = desc("log_lag_events", "Events in the log that fan-out has not sent yet.")
 	descDamage      = desc("log_damage", "Faults found in the log's files since this process opened them; 0 is good.")
-	descReady       = desc("ready", "1 when posts and new streams are served, as /ready tells.")
+	descReady       = desc("ready", "1 when posts and new streams are served, as /ready reports.")
 
 	descriptions = []*prometheus.Desc{descSubscribers, descLimit, descKept, descEnded, descResumes, descFrames, descBytes,
 		descCatchUps, descPages, descOverruns, descLag, descDamage, descReady}
 )
 
-// Describe is part of prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range descriptions {
 		ch <- d
 	}
 }
 
-// Collect is part of prometheus.Collector: it takes one snapshot.
+// Collect implements prometheus.Collector with one snapshot.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
@@ -108,7 +107,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 	}
 	st := m.server.o.Registry.Stats()
-	for name := range m.server.sites { // those that nobody has visited yet, too
+	for name := range m.server.sites { // also those without a visitor yet
 		st.Subscribers[name] += 0
 	}
 	for site, n := range st.Subscribers {
@@ -141,24 +140,24 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descReady, ready)
 }
 
-// Bounds on asking the log for its numbers at a scrape: of all sites together, and of how many at the same time.
-const (
-	keptWithin = 2 * time.Second
-	keptAtOnce = 8
-)
+// keptWithin bounds how long a scrape reads the log, for all sites together.
+const keptWithin = 2 * time.Second
 
-// kept asks the log how many signups of each site it keeps. A site that it cannot tell in time is left out.
+// keptAtOnce is how many sites a scrape reads at the same time.
+const keptAtOnce = 8
+
+// kept returns how many signups of each site the log keeps. A site whose log does not return in time is left out.
 func (m *metrics) kept() map[string]int {
 	ctx, cancel := context.WithTimeout(context.Background(), keptWithin)
 	defer cancel()
 	var (
-		asking sync.WaitGroup
-		mu     sync.Mutex // guards kept
-		kept   = make(map[string]int)
+		reading sync.WaitGroup
+		mu      sync.Mutex // guards kept
+		kept    = make(map[string]int)
 	)
 	sites := make(chan string)
 	for range min(keptAtOnce, len(m.server.sites)) {
-		asking.Go(func() {
+		reading.Go(func() {
 			for site := range sites {
 				if _, n, err := m.server.o.Registry.Numbers(ctx, site); err == nil {
 					mu.Lock()
@@ -172,12 +171,12 @@ func (m *metrics) kept() map[string]int {
 		sites <- site
 	}
 	close(sites)
-	asking.Wait()
+	reading.Wait()
 	return kept
 }
 
-// Ops answers operators: /metrics in Prometheus' text format, and /debug/pprof/. It belongs on an
-// address that strangers cannot reach.
+// Ops returns a handler for operators: /metrics in Prometheus' text format, and /debug/pprof/. It belongs on an address that
+// strangers cannot reach.
 func (s *Server) Ops() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.all, promhttp.HandlerOpts{}))

@@ -27,13 +27,13 @@ func named(text string) []string {
 }
 
 func TestMetricsTellEveryPromisedFigure(t *testing.T) {
-	f := newHarness(t, nil)
-	if got := f.ask(t, "POST", "/signup", "user_name=Ada", "X-API-Key: "+defaultKey); got.status != 200 {
+	h := serve(t)
+	if got := h.ask(t, "POST", "/signup", "user_name=Ada", "X-API-Key: "+defaultKey); got.status != 200 {
 		t.Fatalf("post: %d %s", got.status, got.body)
 	}
-	f.ask(t, "POST", "/signup", "user_name=Ada", "X-API-Key: wrong")
-	_, leave := f.open(t, "/events?site=shop")
-	_, leaveToo := f.open(t, "/events?last_event_id=garbage")
+	h.ask(t, "POST", "/signup", "user_name=Ada", "X-API-Key: wrong")
+	fresh := h.open(t, "/events?site=shop")
+	malformed := h.open(t, "/events?last_event_id=garbage")
 	for _, line := range []string{
 		`proofstream_subscribers{site="shop"} 1`,
 		`proofstream_subscribers{site="default"} 1`,
@@ -55,16 +55,16 @@ func TestMetricsTellEveryPromisedFigure(t *testing.T) {
 		`proofstream_log_damage 0`,
 		`proofstream_ready 1`,
 	} {
-		f.eventuallyCounts(t, line)
+		h.awaitMetric(t, line)
 	}
 	for _, reason := range []string{"slow", "dead", "full", "drain", "overrun"} {
-		f.eventuallyCounts(t, `proofstream_streams_ended_total{reason="`+reason+`"} 0`)
+		h.awaitMetric(t, `proofstream_streams_ended_total{reason="`+reason+`"} 0`)
 	}
-	leave()
-	leaveToo()
-	f.eventuallyCounts(t, `proofstream_streams_ended_total{reason="gone"} 2`)
-	f.eventuallyCounts(t, `proofstream_subscribers{site="shop"} 0`)
-	text := f.scrape(t)
+	fresh.cut()
+	malformed.cut()
+	h.awaitMetric(t, `proofstream_streams_ended_total{reason="gone"} 2`)
+	h.awaitMetric(t, `proofstream_subscribers{site="shop"} 0`)
+	text := scrape(t, h.Server)
 	for _, name := range []string{"proofstream_frames_sent_total", "proofstream_bytes_sent_total", "process_open_fds",
 		"process_max_fds", "go_goroutines", "proofstream_build_info"} {
 		if !slices.Contains(named(text), name) {
@@ -75,58 +75,58 @@ func TestMetricsTellEveryPromisedFigure(t *testing.T) {
 
 // A label's values must be few, whatever strangers send.
 func TestMetricsLabelsAreBoundedWhateverIsSent(t *testing.T) {
-	f := newHarness(t, nil)
-	series := func() int { return strings.Count(f.scrape(t), "\nproofstream_") }
+	h := serve(t)
+	series := func() int { return strings.Count(scrape(t, h.Server), "\nproofstream_") }
 	before := series()
 	for _, odd := range []string{"nowhere", "a%22b", "%00", strings.Repeat("x", 500)} {
-		f.ask(t, "GET", "/events?site="+odd, "")
-		f.ask(t, "GET", "/stats?site="+odd, "")
-		f.ask(t, "GET", "/recent?site="+odd, "")
-		f.ask(t, "POST", "/signup?site="+odd, "user_name=A&"+odd+"=1", "X-API-Key: "+defaultKey)
-		f.ask(t, "DELETE", "/signup/"+odd, "", "X-API-Key: "+odd)
+		h.ask(t, "GET", "/events?site="+odd, "")
+		h.ask(t, "GET", "/stats?site="+odd, "")
+		h.ask(t, "GET", "/recent?site="+odd, "")
+		h.ask(t, "POST", "/signup?site="+odd, "user_name=A&"+odd+"=1", "X-API-Key: "+defaultKey)
+		h.ask(t, "DELETE", "/signup/"+odd, "", "X-API-Key: "+odd)
 	}
 	if after := series(); after != before {
-		t.Errorf("%d series became %d:\n%s", before, after, f.scrape(t))
+		t.Errorf("%d series became %d:\n%s", before, after, scrape(t, h.Server))
 	}
 }
 
 func TestEveryOutcomeIsCounted(t *testing.T) {
-	f := newHarness(t, func(o *Options) { o.RateLimit = 4 })
-	id := strings.Split(f.ask(t, "POST", "/signup", `{}`, "Content-Type: application/json", "X-API-Key: "+shopKey).body, `"`)[3]
+	h := serve(t, func(o *setup) { o.RateLimit = 4 })
+	id := strings.Split(h.ask(t, "POST", "/signup", `{}`, "Content-Type: application/json", "X-API-Key: "+shopKey).body, `"`)[3]
 	key := "X-API-Key: " + shopKey
-	f.ask(t, "POST", "/signup", "place=x", key, "Idempotency-Key: one")
-	f.ask(t, "POST", "/signup", "place=x", key, "Idempotency-Key: one")
-	f.ask(t, "DELETE", "/signup/"+id, "", key)
-	f.ask(t, "DELETE", "/signup/zzz-9", "", key)
-	f.ask(t, "POST", "/signup", "{", "Content-Type: application/json")
-	f.ask(t, "POST", "/signup", strings.Repeat("x", decode.MaxBody+1))
-	f.ask(t, "POST", "/signup", "x", "Content-Type: text/csv")
-	f.ask(t, "POST", "/signup", "unheard=of", key)
-	for f.ask(t, "POST", "/signup", "", key, "Content-Type: "+decode.Form).status != 429 {
+	h.ask(t, "POST", "/signup", "place=x", key, "Idempotency-Key: one")
+	h.ask(t, "POST", "/signup", "place=x", key, "Idempotency-Key: one")
+	h.ask(t, "DELETE", "/signup/"+id, "", key)
+	h.ask(t, "DELETE", "/signup/zzz-9", "", key)
+	h.ask(t, "POST", "/signup", "{", "Content-Type: application/json")
+	h.ask(t, "POST", "/signup", strings.Repeat("x", decode.MaxBody+1))
+	h.ask(t, "POST", "/signup", "x", "Content-Type: text/csv")
+	h.ask(t, "POST", "/signup", "unheard=of", key)
+	for h.ask(t, "POST", "/signup", "", key, "Content-Type: "+decode.Form).status != 429 {
 	}
 	for _, want := range []string{
 		`duplicate",site="shop"} 1`, `retracted",site="shop"} 1`, `not_found",site="shop"} 1`, `invalid",site="shop"} 1`,
 		`limited",site="shop"} 1`, `malformed",site="_unknown"} 1`, `too_large",site="_unknown"} 1`,
 		`media_type",site="_unknown"} 1`,
 	} {
-		f.eventuallyCounts(t, `proofstream_signups_total{outcome="`+want)
+		h.awaitMetric(t, `proofstream_signups_total{outcome="`+want)
 	}
 }
 
 func TestOpsServesProfilesAndNothingElse(t *testing.T) {
-	f := newHarness(t, nil)
+	h := serve(t)
 	for path, want := range map[string]int{
 		"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/debug/pprof/heap": 200, "/debug/pprof/cmdline": 200,
 		"/metrics": 200, "/": 404, "/signup": 404, "/debug/vars": 404,
 	} {
 		w := httptest.NewRecorder()
-		f.Ops().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		h.Ops().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		if w.Code != want {
 			t.Errorf("GET %s: got %d, want %d", path, w.Code, want)
 		}
 	}
 	for _, path := range []string{"/metrics", "/debug/pprof/"} {
-		if got := f.ask(t, "GET", path, ""); got.status != 404 {
+		if got := h.ask(t, "GET", path, ""); got.status != 404 {
 			t.Errorf("strangers get %s: %d", path, got.status)
 		}
 	}
@@ -139,22 +139,22 @@ var promised = []string{
 	"proofstream_log_lag_events", "process_open_fds", "process_max_fds", "proofstream_signups_total",
 }
 
-// A dashboard or an alert that asks for a name which nobody exports stays silent for ever.
+// A dashboard or an alert that queries a metric which is not exported stays empty.
 func TestDashboardAndAlertsAskForExportedMetrics(t *testing.T) {
-	exported := named(newHarness(t, nil).scrape(t))
+	exported := named(scrape(t, serve(t).Server))
 	for _, path := range []string{"../.github/grafana/dashboard.json", "../.github/prometheus/alerts.yml"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		asked := named(string(text))
-		for _, name := range asked {
+		queried := named(string(text))
+		for _, name := range queried {
 			if !slices.Contains(exported, name) {
-				t.Errorf("%s asks for %s, which is not exported", path, name)
+				t.Errorf("%s queries %s, which is not exported", path, name)
 			}
 		}
-		if len(asked) < 5 {
-			t.Errorf("%s asks for %v only", path, asked)
+		if len(queried) < 5 {
+			t.Errorf("%s queries only %v", path, queried)
 		}
 	}
 }

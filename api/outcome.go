@@ -10,34 +10,34 @@ import (
 	"proofstream/stream"
 )
 
-// outcomes are all values of the outcome label: what became of a request to post or retract.
+// outcomes are all values of the label outcome: the result of a request to post or retract a signup.
 var outcomes = []string{
 	"stored", "duplicate", "retracted", // 2xx
 	"malformed",    // 400: it could not be read
 	"unauthorized", // 401: no key, or a wrong one
 	"not_found",    // 404: nothing to retract
-	"slow",         // 408: the body did not come in time
+	"slow",         // 408: the body did not arrive in time
 	"too_large",    // 413
 	"media_type",   // 415
 	"invalid",      // 422: it was read, but breaks a rule
 	"limited",      // 429
 	"unavailable",  // 503: the log could not store it
-	"error",        // 500: a mistake of ours
+	"error",        // 500: a defect of the service
 }
 
-// outcome is what became of a request to post or retract.
+// outcome is the result of a request to post or retract a signup, filled in by its handler.
 type outcome struct {
-	site string    // empty until the key was found to be good
-	id   stream.ID // of the event stored, or retracted
-	name string    // when it went well
+	site string    // empty until the key was found
+	id   stream.ID // of the event stored or retracted
+	name string    // one of outcomes, if there is no error
 }
 
-// counted counts what became of a request, and logs one line about it: who (a site), what, how long
-// and under which number. It holds no word of the signup.
+// counted counts the outcome of each request and logs it in one line, with site, id, duration and request id. The line holds
+// no text of the signup.
 func (s *Server) counted(handle func(echo.Context, *outcome) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		begun := time.Now()
-		v := outcome{site: noSite, name: "error"} // which remains when the handler panics
+		start := time.Now()
+		v := outcome{site: noSite, name: "error"} // for a handler that panics
 		defer func() {
 			s.metrics.signups.WithLabelValues(v.site, v.name).Inc()
 			attrs := append(make([]slog.Attr, 0, 5), slog.String("site", v.site), slog.String("outcome", v.name))
@@ -45,7 +45,7 @@ func (s *Server) counted(handle func(echo.Context, *outcome) error) echo.Handler
 				attrs = append(attrs, slog.String("id", v.id.String()))
 			}
 			s.o.Logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "signup",
-				append(attrs, slog.Duration("duration", time.Since(begun)), slog.String("request", requestID(c)))...)
+				append(attrs, slog.Duration("duration", time.Since(start)), slog.String("request", requestID(c)))...)
 		}()
 		var found outcome
 		err := handle(c, &found)
@@ -60,7 +60,7 @@ func (s *Server) counted(handle func(echo.Context, *outcome) error) echo.Handler
 	}
 }
 
-// outcomeOf names an error as metrics and logs do.
+// outcomeOf returns the outcome of a request that ended with an error.
 func outcomeOf(err error) string {
 	switch problemOf(err).Status {
 	case http.StatusBadRequest:

@@ -16,12 +16,11 @@ import (
 	"proofstream/stream/signup"
 )
 
-// Problem is an answer that refuses a request: what went wrong and what to do about it, never how
-// the service works inside.
+// Problem is a response that refuses a request. It says what is wrong and what to do, and nothing of internals.
 type Problem struct {
 	Status     int
 	Detail     string            // one line, for a person
-	Field      string            // the field at fault, if one is; safe to repeat
+	Field      string            // the field that is wrong, if one is; safe to repeat
 	RetryAfter time.Duration     // rounded up to seconds; 0 for none
 	Header     map[string]string // more headers, such as Allow
 }
@@ -29,8 +28,8 @@ type Problem struct {
 // Error returns the detail.
 func (p *Problem) Error() string { return p.Detail }
 
-// problemOf turns any error into what a stranger may know of it. This is the one table from errors
-// of the domain to statuses.
+// problemOf returns what a stranger may know of an error: a 500 without details for an unknown one. This is the only table from
+// errors of the domain to statuses.
 func problemOf(err error) *Problem {
 	var (
 		problem    *Problem
@@ -56,7 +55,7 @@ func problemOf(err error) *Problem {
 	return &Problem{Status: http.StatusInternalServerError, Detail: "Something went wrong on our side: try again later"}
 }
 
-// badKey is the answer to a missing key and to every wrong one, so that it tells nothing of either.
+// badKey returns the 401 for a missing key and for every wrong one: it does not show which.
 func badKey() *Problem {
 	return &Problem{
 		Status: http.StatusUnauthorized,
@@ -65,12 +64,13 @@ func badKey() *Problem {
 	}
 }
 
+// tooMany returns a 429.
 func tooMany(detail string, wait time.Duration) *Problem {
 	return &Problem{Status: http.StatusTooManyRequests, Detail: detail, RetryAfter: wait}
 }
 
-// writeProblem answers with a problem: as application/problem+json (RFC 9457) to those who post or
-// accept JSON, as one line of text to all others.
+// writeProblem writes a problem: as application/problem+json (RFC 9457) to clients that post or accept JSON, as one line of
+// text to all others.
 func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	h := w.Header()
 	for name, value := range p.Header {
@@ -94,7 +94,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	}
 }
 
-// json returns the members of RFC 9457 that say something here; an absent type means about:blank.
+// json returns the problem as RFC 9457 has it. An absent type means about:blank (section 3.1.1).
 func (p *Problem) json() []byte {
 	b, err := json.Marshal(struct {
 		Status int    `json:"status"`
@@ -108,8 +108,8 @@ func (p *Problem) json() []byte {
 	return append(b, '\n')
 }
 
-// wantsJSON reports whether a request is answered in JSON: it posts JSON or says that it accepts
-// it. A wildcard says nothing, every command-line client sends one.
+// wantsJSON reports whether the response to a request is JSON: the request posts JSON, or accepts it by name. A wildcard does
+// not count, since every command-line client sends one.
 func wantsJSON(r *http.Request) bool {
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == decode.JSON {
 		return true
@@ -124,6 +124,7 @@ func wantsJSON(r *http.Request) bool {
 	return false
 }
 
+// acceptsJSON reports whether an element of an Accept header names JSON with a weight above 0.
 func acceptsJSON(accepted string) bool {
 	media, params, err := mime.ParseMediaType(accepted)
 	if err != nil || media != decode.JSON && media != "application/problem+json" {

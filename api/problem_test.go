@@ -112,7 +112,7 @@ func TestProblemOf(t *testing.T) {
 			}
 			for _, internal := range []string{"/var", "sqlite", "10.0", "sqlitelog"} {
 				if strings.Contains(got.Detail, internal) {
-					t.Errorf("detail %q tells of %q", got.Detail, internal)
+					t.Errorf("detail %q shows %q", got.Detail, internal)
 				}
 			}
 		})

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// queryValue returns a request's first value of a name, empty when it has none.
+// queryValue returns the first value of a name in the query, empty when there is none.
 func queryValue(r *http.Request, name string) string {
 	if values := queryValues(r, name); len(values) > 0 {
 		return values[0]
@@ -15,9 +15,9 @@ func queryValue(r *http.Request, name string) string {
 	return ""
 }
 
-// queryValues returns a request's values of some names, in the order of the query. It reads queries as browsers
-// write them (WHATWG URL section 5.1): only & separates, and an invalid escape stands for itself. net/url would
-// drop such a pair without a word, and with it a cursor or the name of a site.
+// queryValues returns the values of some names in the order of the query. It reads queries as browsers write them (WHATWG URL
+// section 5.1): only & separates pairs, and an invalid escape stands for itself. net/url drops such a pair without an error,
+// and with it a cursor or the name of a site.
 func queryValues(r *http.Request, names ...string) (values []string) {
 	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		left, right, _ := strings.Cut(pair, "=")
@@ -28,6 +28,7 @@ func queryValues(r *http.Request, names ...string) (values []string) {
 	return values
 }
 
+// unescape decodes percent-encoding. An invalid escape stands for itself.
 func unescape(s string) string {
 	if text, err := url.QueryUnescape(s); err == nil {
 		return text
@@ -40,7 +41,7 @@ func unescape(s string) string {
 		}
 		b.WriteByte(s[i])
 	}
-	text, _ := url.QueryUnescape(b.String()) // no other error is left
+	text, _ := url.QueryUnescape(b.String()) // every escape is valid now
 	return text
 }
 

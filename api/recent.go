@@ -10,8 +10,7 @@ import (
 	"proofstream/stream/registry"
 )
 
-// getRecent answers what a stream with recent would begin with, for visitors behind a proxy that
-// buffers streams.
+// getRecent returns the newest signups, 1 to 20 of them and 5 by default, for visitors behind a proxy that buffers streams.
 func (s *Server) getRecent(c echo.Context) error {
 	site, err := s.siteOf(c)
 	if err != nil {
@@ -21,10 +20,10 @@ func (s *Server) getRecent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.begun(); err != nil {
+	if err := s.checkStarted(); err != nil {
 		return err
 	}
-	ctx, cancel := s.reading(c.Request())
+	ctx, cancel := s.readContext(c.Request())
 	defer cancel()
 	frames, cursor, err := s.o.Registry.Recent(ctx, site.Name, limit)
 	if err != nil {
@@ -44,7 +43,7 @@ func (s *Server) getRecent(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/json", b)
 }
 
-// appendWithID writes an event's data with its id as the first member.
+// appendWithID appends an event's data, which is a JSON object, with its id as the first member.
 func appendWithID(b []byte, f *stream.Frame) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, f.ID()...)
@@ -52,16 +51,16 @@ func appendWithID(b []byte, f *stream.Frame) []byte {
 	return append(b, f.Data()[1:]...)
 }
 
-// getStats answers the numbers of the moment: open streams, of all nodes that told theirs, and kept signups.
+// getStats returns how many streams of a site are open now, on this node and its peers, and how many signups are kept.
 func (s *Server) getStats(c echo.Context) error {
 	site, err := s.siteOf(c)
 	if err != nil {
 		return err
 	}
-	if err := s.begun(); err != nil {
+	if err := s.checkStarted(); err != nil {
 		return err
 	}
-	ctx, cancel := s.reading(c.Request())
+	ctx, cancel := s.readContext(c.Request())
 	defer cancel()
 	subscribers, events, err := s.o.Registry.Numbers(ctx, site.Name)
 	if err != nil {
@@ -71,11 +70,11 @@ func (s *Server) getStats(c echo.Context) error {
 	return writeJSON(c, struct {
 		Subscribers int `json:"subscribers"`
 		Events      int `json:"events"`
-	}{subscribers + s.o.Elsewhere(site.Name), events})
+	}{subscribers + s.o.PeerSubscribers(site.Name), events})
 }
 
-// count reads a number from the query, clamped to what is allowed; absent or empty is the default.
-// The error is a 400.
+// count returns a number from the query, clamped to least and most; absent when the query has none or an empty one. The error
+// is a 400.
 func count(c echo.Context, name string, absent, least, most int) (int, error) {
 	text := queryValue(c.Request(), name)
 	if text == "" {

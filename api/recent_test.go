@@ -1,4 +1,4 @@
-package api_test
+package api
 
 import (
 	"encoding/json"
@@ -7,13 +7,13 @@ import (
 )
 
 func TestRecentIsNewestFirst(t *testing.T) {
-	f := serve(t, func(o *setup) { o.log.Limits.Events = 30 })
-	ids := f.postSome(35)
+	h := serve(t, func(o *setup) { o.sqlite.Limits.Events = 30 })
+	ids := h.postSome(t, 35)
 	slices.Reverse(ids)
 	for query, want := range map[string][]string{
-		"": ids[:5], "?limit=2": ids[:2], "?limit=0": ids[:1], "?limit=-7": ids[:1], "?limit=1000": ids[:20], "?site=other": nil,
+		"": ids[:5], "?limit=2": ids[:2], "?limit=0": ids[:1], "?limit=-7": ids[:1], "?limit=1000": ids[:20], "?site=shop": nil,
 	} {
-		a := f.ask("GET", "/recent"+query, "")
+		resp := h.ask(t, "GET", "/recent"+query, "")
 		var got struct {
 			Events []struct {
 				ID   string `json:"id"`
@@ -21,8 +21,8 @@ func TestRecentIsNewestFirst(t *testing.T) {
 			}
 			Last string `json:"last_event_id"`
 		}
-		if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.header.Get("Cache-Control") != "no-store" {
-			t.Fatalf("got %v %s", a.header, a.body)
+		if err := json.Unmarshal([]byte(resp.body), &got); err != nil || resp.header.Get("Cache-Control") != "no-store" {
+			t.Fatalf("got %v %s", resp.header, resp.body)
 		}
 		var seen []string
 		for _, e := range got.Events {
@@ -34,26 +34,25 @@ func TestRecentIsNewestFirst(t *testing.T) {
 	}
 }
 
-// What one site's backend posts must show in nothing that another site's pages can ask for.
+// What one site's backend posts must not show in any response to pages of another site.
 func TestSitesDoNotLeakIntoEachOther(t *testing.T) {
-	f := serve(t)
-	mine, theirs := f.open(ways[0], "/events"), f.open(ways[0], "/events?site=other&recent=20")
-	r := &reader{}
-	first := mine.next(t, r, 1)[0].id
-	theirs.next(t, &reader{}, 1)
-	a := f.ask("POST", "/signup", `{"user_name":"Theirs"}`, jsonType, "X-API-Key: "+otherKey)
-	if got := theirs.next(t, &reader{}, 1)[0]; a.status != 200 || got.kind != "signup" {
-		t.Fatalf("got %d and %+v", a.status, got)
+	h := serve(t)
+	mine, theirs := h.open(t, "/events"), h.open(t, "/events?site=shop&recent=20")
+	first := mine.next(t, 1)[0].ID
+	theirs.next(t, 1)
+	resp := h.ask(t, "POST", "/signup", `{"user_name":"Theirs"}`, jsonType, "X-API-Key: "+shopKey)
+	if got := theirs.next(t, 1)[0]; resp.status != 200 || got.Kind != "signup" {
+		t.Fatalf("got %d and %+v", resp.status, got)
 	}
-	id := f.post(`{"user_name":"Mine"}`)
-	if got := mine.next(t, r, 1)[0]; got.id != id {
+	id := h.post(t, `{"user_name":"Mine"}`)
+	if got := mine.next(t, 1)[0]; got.ID != id {
 		t.Errorf("got %+v, want only %s", got, id)
 	}
-	if got := f.open(ways[0], "/events?last_event_id="+first).next(t, &reader{}, 2)[1]; got.id != id {
+	if got := h.open(t, "/events?last_event_id="+first).next(t, 2)[1]; got.ID != id {
 		t.Errorf("resumed: got %+v, want only %s", got, id)
 	}
-	for path, want := range map[string]string{"/stats": `{"subscribers":2,"events":1}`, "/stats?site=other": `{"subscribers":1,"events":1}`} {
-		if got := f.ask("GET", path, "").body; got != want {
+	for path, want := range map[string]string{"/stats": `{"subscribers":2,"events":1}`, "/stats?site=shop": `{"subscribers":1,"events":1}`} {
+		if got := h.ask(t, "GET", path, "").body; got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}

@@ -1,6 +1,6 @@
-// Package api is the HTTP face of proofstream: its routes, handlers, problems and metrics. Echo stays inside it. The
-// parts below know no routes: auth (who posts, and how much), decode (request bodies), origin (which pages may read),
-// sse (writing streams) and static (assets).
+// Package api is the HTTP interface of proofstream: its routes, handlers, problems and metrics. Only this package knows Echo.
+// The packages below it know no routes: auth (API keys and limits), decode (request bodies), origin (which pages may read, and
+// CORS), sse (writing streams) and static (assets).
 //
 // Reading order: server.go (routes), signup.go (a post), events.go (a stream), then package sse.
 package api
@@ -24,55 +24,66 @@ import (
 	"proofstream/stream/registry"
 )
 
-// Site is one customer website as HTTP sees it.
+// Site is one customer website.
 type Site struct {
-	Name    string
-	Keys    []string    // who may post; belong to no other site
-	Origins origin.List // pages that may subscribe
-	// OriginsVariable is the environment variable that lists the origins, for advice to the operator.
+	// Name is as stream.ValidSite says. The site named default is the one of requests that name none.
+	Name string
+	// Keys are the API keys that may post, none of them empty and none of another site. Without one the site gets no signups.
+	Keys []string
+	// Origins are the pages that may subscribe, beside the service's own. The zero value allows no other.
+	Origins origin.List
+	// OriginsVariable is the environment variable that lists the origins. The log names it when an origin is refused.
 	OriginsVariable string
 }
 
-// Options configure a Server. Sites, Log, Registry and Assets are required.
+// Options configure a Server. Sites, Log, Registry and Assets are required. New does not check numbers and durations: the
+// caller gives legal ones, and a zero duration is the default.
 type Options struct {
-	Sites    []Site
-	Log      stream.Log // the Registry's
+	// Sites are the sites that are served, at least one. Names and keys must be unique: of two sites with one name, or two
+	// sites with one key, the later one wins.
+	Sites []Site
+	// Log must be the Registry's.
+	Log stream.Log
+	// Registry must not be draining.
 	Registry *registry.Registry
-	// Assets holds proof.js, proof.css, default.svg and the demo page.
+	// Assets holds proof.js, proof.css, default.svg and demo.html; New fails without one of them. Other scripts, style sheets,
+	// pictures and pages in it are served too, files of other kinds are not.
 	Assets fs.FS
-	// Retry is the reconnection delay asked of browsers, spread ±30 %. Default 3 s.
+	// Retry is the reconnection delay of browsers, spread ±30 % over streams. Positive; default 3 s.
 	Retry time.Duration
-	// Grace is the longest time that a drain takes; browsers are asked to come back within it.
-	// Default 10 s.
+	// Grace is the longest time that a drain takes. Browsers reconnect after 1 s to Grace; less than 1 s counts as 1 s.
+	// Positive; default 10 s.
 	Grace time.Duration
-	// PostTimeout bounds how long a post, or another request, waits for the log. Default 10 s.
+	// PostTimeout bounds how long a post, or any other request, waits for the log. Positive; default 10 s.
 	PostTimeout time.Duration
-	// Patience is how long the client may take to send the body of a request, and then to read an
-	// answer that is no stream. Default 25 s.
-	Patience time.Duration
-	// MaxSubscribers is the registry's, for metrics.
+	// ClientTimeout bounds how long a client takes to send the body of a request, and then again to read the response, unless
+	// that is a stream. Positive; default 25 s.
+	ClientTimeout time.Duration
+	// MaxSubscribers is the Registry's limit. It is only shown as a metric.
 	MaxSubscribers int
-	// MaxSubscribersPerAddress is how many streams one address may hold. Default 0, without limit.
+	// MaxSubscribersPerAddress is how many streams one client address (IPv6: one /64) may have open. 0, the default, is no
+	// limit; a negative number refuses every stream.
 	MaxSubscribersPerAddress int
-	// RateLimit is how many signups a second each key may post, twice that at once. Default 0,
-	// without limit.
+	// RateLimit is how many signups a second each key may post, and twice that at once. 0, the default, and negative numbers
+	// are no limit.
 	RateLimit int
-	// TrustedProxies are the networks whose X-Forwarded-For is believed. Default none.
+	// TrustedProxies are the networks whose X-Forwarded-For is believed. Default none. IPv4 networks must not be written as
+	// IPv6: they would match nothing.
 	TrustedProxies []netip.Prefix
-	// HSTS tells browsers to come back by HTTPS only: set it where TLS is on.
+	// HSTS adds Strict-Transport-Security, by which browsers use HTTPS only for a year. Set it where TLS is on.
 	HSTS bool
-	// Build says which program this is, for metrics.
+	// Build is shown as a metric.
 	Build Build
-	// Waiting makes the server answer 503, and streams busy, until Begin: the log is not open yet.
-	Waiting bool
-	// Elsewhere returns how many streams of a site are open on other nodes. Default none.
-	Elsewhere func(site string) int
-	// Damage returns how many faults were found in the log's files, for metrics. Default none: not
-	// every log has files.
+	// Starting makes the Server respond with 503, and with busy to streams, until Started is called: the log is not open yet.
+	Starting bool
+	// PeerSubscribers returns how many streams of a site are open on other nodes, at least 0. Default none.
+	PeerSubscribers func(site string) int
+	// Damage returns how many faults were found in the log's files, for metrics. Without it, for a log that has no files, there
+	// is no such metric.
 	Damage func() int
-	// Flush keeps streams on net/http's connections, as HTTP/2 does anyway, instead of taking them over.
+	// Flush keeps HTTP/1 streams on net/http's connections, as HTTP/2 streams always are, instead of taking them over.
 	Flush bool
-	// Logger defaults to none.
+	// Logger defaults to one that discards.
 	Logger *slog.Logger
 }
 
@@ -86,11 +97,11 @@ func (o Options) withDefaults() Options {
 	if o.PostTimeout == 0 {
 		o.PostTimeout = 10 * time.Second
 	}
-	if o.Patience == 0 {
-		o.Patience = 25 * time.Second
+	if o.ClientTimeout == 0 {
+		o.ClientTimeout = 25 * time.Second
 	}
-	if o.Elsewhere == nil {
-		o.Elsewhere = func(string) int { return 0 }
+	if o.PeerSubscribers == nil {
+		o.PeerSubscribers = func(string) int { return 0 }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -98,8 +109,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Server answers every request of the service. Streams live on after ServeHTTP returns: end them
-// with the registry's Drain, then Wait.
+// Server handles every request of the service. It is safe for concurrent use. Streams stay open after ServeHTTP returns: end
+// them with the registry's Drain, then call Wait.
 type Server struct {
 	o           Options
 	handler     http.Handler
@@ -111,11 +122,11 @@ type Server struct {
 	connections auth.Connections
 	refusals    origin.Refusals
 	draining    atomic.Bool
-	waiting     atomic.Bool
+	starting    atomic.Bool
 }
 
-// New returns a Server, its assets read and compressed. It starts nothing: see Run. Call Close when it is
-// no longer used.
+// New returns a Server whose assets are read, minified and compressed. It starts no goroutine: see Run. Call Close when it is
+// no longer used. The error is that of the assets, or of opening an epoll set.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	files, err := static.Load(o.Assets)
@@ -124,7 +135,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{o: o, sites: make(map[string]*Site)}
 	s.connections.Max, s.connections.Proxies = o.MaxSubscribersPerAddress, o.TrustedProxies
-	s.waiting.Store(o.Waiting)
+	s.starting.Store(o.Starting)
 	for i, site := range o.Sites {
 		s.sites[site.Name] = &o.Sites[i]
 		s.keys.Add(site.Name, site.Keys, o.RateLimit)
@@ -138,12 +149,12 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Close frees what New has opened. Call it when Run has returned and no stream is open.
+// Close closes what New has opened. Call it when Run has returned and no stream is open.
 func (s *Server) Close() error { return s.streams.Close() }
 
 func (s *Server) routes(files *static.Files) http.Handler {
 	e := echo.New()
-	e.HTTPErrorHandler = s.answerError
+	e.HTTPErrorHandler = s.handleError
 	e.Use(s.recovered)
 	e.POST("/signup", s.counted(s.postSignup))
 	e.DELETE("/signup/:id", s.counted(s.deleteSignup))
@@ -178,18 +189,18 @@ func getAsset(files *static.Files) echo.HandlerFunc {
 	}
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP handles one request. Its w must be net/http's own for /events.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// HTTP returns a net/http server around s with the time limits that streams can live with: none
-// on writing as a whole, for each write of a stream has its own.
+// HTTP returns a net/http server for s, without an address. It limits the time for headers, idle connections and pings, not
+// that for a whole response: each write of a stream has its own limit.
 func (s *Server) HTTP() *http.Server {
 	return &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 8 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		HTTP2: &http.HTTP2Config{ // a connection whose other end has vanished is noticed by these
+		HTTP2: &http.HTTP2Config{ // by these a vanished client is noticed
 			SendPingTimeout:  20 * time.Second,
 			PingTimeout:      20 * time.Second,
 			WriteByteTimeout: sse.MaxStall,
@@ -198,22 +209,22 @@ func (s *Server) HTTP() *http.Server {
 	}
 }
 
-// Begin ends the waiting that Options.Waiting began.
-func (s *Server) Begin() { s.waiting.Store(false) }
+// Started ends the state that Options.Starting sets: posts and streams are served from now on.
+func (s *Server) Started() { s.starting.Store(false) }
 
-// Refuse makes Ready answer 503 and new streams busy.
+// Refuse makes /ready respond with 503 and new streams with busy, until the end. Open streams stay.
 func (s *Server) Refuse() {
 	s.draining.Store(true)
 	s.o.Registry.Refuse()
 }
 
-// Wait returns when no stream is open, or with the context's error. New ones that are answered busy meanwhile
-// do not count.
+// Wait returns nil when no stream is open, or the context's error. Streams that got busy at once do not count.
 func (s *Server) Wait(ctx context.Context) error { return s.streams.Wait(ctx) }
 
-// WaitBusy returns when no new stream that was answered busy is open, or with the context's error. Call it when no
-// more can come.
+// WaitBusy returns nil when no stream that got busy at once is open, or the context's error. Call it when no more can come,
+// after the listeners have been closed.
 func (s *Server) WaitBusy(ctx context.Context) error { return s.streams.WaitBusy(ctx) }
 
-// Run ends the streams whose clients disconnect, until ctx ends.
+// Run ends the streams whose clients disconnect, until ctx ends. It returns the context's error, or earlier that of the epoll
+// set.
 func (s *Server) Run(ctx context.Context) error { return s.streams.Run(ctx) }

@@ -13,21 +13,21 @@ import (
 	"proofstream/stream/signup"
 )
 
-// stored is the answer to a JSON post that was stored.
+// stored is the response to a JSON post that was stored.
 type stored struct {
 	ID        string `json:"id"`
 	Duplicate bool   `json:"duplicate"`
 }
 
-// postSignup stores a signup. A request that cannot be read is refused first, whoever sends it;
-// then comes the key, then how many it posts, then what the signup says.
+// postSignup stores a signup. It checks in this order: whether the request can be read, the key, the rate limit of the key, and
+// the rules of a signup.
 func (s *Server) postSignup(c echo.Context, v *outcome) error {
 	r := c.Request()
 	fields, text, err := decode.Signup(r)
 	if err != nil {
 		return err
 	}
-	bodyRead(c)
+	endBodyDeadline(c)
 	key, err := s.authorize(r, text)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (s *Server) postSignup(c echo.Context, v *outcome) error {
 	if err != nil {
 		return err
 	}
-	if err := s.begun(); err != nil {
+	if err := s.checkStarted(); err != nil {
 		return err
 	}
 	id, duplicate, err := s.publish(r, key.Site, posted, idempotency)
@@ -62,13 +62,13 @@ func (s *Server) postSignup(c echo.Context, v *outcome) error {
 	return writeJSON(c, stored{id.String(), duplicate})
 }
 
-// publish stores a signup, and measures how long that takes.
+// publish stores a signup and observes how long that takes.
 func (s *Server) publish(r *http.Request, site string, posted signup.Signup, key string) (id stream.ID, duplicate bool, err error) {
-	ctx, cancel := s.storing(r)
+	ctx, cancel := s.writeContext(r)
 	defer cancel()
-	begun := time.Now()
+	start := time.Now()
 	id, duplicate, err = s.o.Registry.Publish(ctx, site, posted.Data(), key)
-	s.metrics.append.Observe(time.Since(begun).Seconds())
+	s.metrics.append.Observe(time.Since(start).Seconds())
 	return id, duplicate, err
 }
 
@@ -84,10 +84,10 @@ func (s *Server) deleteSignup(c echo.Context, v *outcome) error {
 	if err != nil {
 		return err
 	}
-	if err := s.begun(); err != nil {
+	if err := s.checkStarted(); err != nil {
 		return err
 	}
-	ctx, cancel := s.storing(r)
+	ctx, cancel := s.writeContext(r)
 	defer cancel()
 	if err := s.o.Registry.Retract(ctx, key.Site, id); err != nil {
 		return err
@@ -96,13 +96,14 @@ func (s *Server) deleteSignup(c echo.Context, v *outcome) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// storing is the context of what changes the log. It does not end with the client: to net/http one that has
-// said all, and closed its side, is the same as one that has gone, and it wants to know how it went.
-func (s *Server) storing(r *http.Request) (context.Context, context.CancelFunc) {
+// writeContext returns a context for changing the log. It ends after Options.PostTimeout, not when the client disconnects:
+// net/http ends the request's context also for a client that has closed only its sending side and waits for the response.
+func (s *Server) writeContext(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(r.Context()), s.o.PostTimeout)
 }
 
-// idempotencyKey returns the request's Idempotency-Key, empty when it has none.
+// idempotencyKey returns the request's Idempotency-Key, 1 to 128 printable ASCII characters, or empty when it has none. The
+// error is a 422.
 func idempotencyKey(r *http.Request) (string, error) {
 	values := r.Header.Values("Idempotency-Key")
 	if len(values) == 0 {
@@ -126,7 +127,7 @@ func idempotencyKey(r *http.Request) (string, error) {
 	return key, nil
 }
 
-// writeJSON answers 200 with one JSON value, as text that no page can mistake for another type.
+// writeJSON responds with 200 and one JSON value, which browsers must not take for another type.
 func writeJSON(c echo.Context, value any) error {
 	b, err := json.Marshal(value)
 	if err != nil {

@@ -1,4 +1,4 @@
-package api_test
+package api
 
 import (
 	"fmt"
@@ -19,11 +19,11 @@ var wholeFrames = regexp.MustCompile(`^((event: (ready|signup)\n(retry: \d+\n)?d
 func TestNoFrameIsSplitOverTwoWrites(t *testing.T) {
 	var seen writes
 	taken := func(o *setup) {
-		o.listener = func(l net.Listener) net.Listener { return watchedListener{l, &seen} }
+		o.wrapListener = func(l net.Listener) net.Listener { return watchedListener{l, &seen} }
 	}
 	kept := func(o *setup) {
-		o.api.Flush = true
-		o.wrap = func(h http.Handler) http.Handler {
+		o.Flush = true
+		o.wrapHandler = func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/events" {
 					w = watchedResponse{w, &seen}
@@ -35,20 +35,20 @@ func TestNoFrameIsSplitOverTwoWrites(t *testing.T) {
 	for name, change := range map[string]func(*setup){"connections taken over": taken, "kept with net/http": kept} {
 		t.Run(name, func(t *testing.T) {
 			seen.all = nil
-			f := serve(t, change)
-			go f.registry.Heartbeat(t.Context(), 3*time.Millisecond)
-			o, r := f.open(ways[0], "/events"), &reader{}
-			o.next(t, r, 1)
+			h := serve(t, change)
+			go h.o.Registry.Heartbeat(t.Context(), 3*time.Millisecond)
+			o := h.open(t, "/events")
+			o.next(t, 1)
 			long := strings.Repeat("x", 2000)
 			var posting sync.WaitGroup
 			for range 4 { // at once, so that several frames wait for one write
 				posting.Go(func() {
 					for i := range 25 {
-						f.post(fmt.Sprintf(`{"user_name":"%d","url":"/%s","img_path":"/%s"}`, i, long, long))
+						h.post(t, fmt.Sprintf(`{"user_name":"%d","url":"/%s","img_path":"/%s"}`, i, long, long))
 					}
 				})
 			}
-			o.next(t, r, 100)
+			o.next(t, 100)
 			posting.Wait()
 			seen.check(t)
 		})
@@ -73,7 +73,7 @@ func (w *writes) check(t *testing.T) {
 	for _, b := range w.all {
 		if head, body, found := strings.Cut(b, "\r\n\r\n"); found && strings.HasPrefix(head, "HTTP/") {
 			if !strings.Contains(head, "text/event-stream") {
-				continue // the answer to a post
+				continue // the response to a post
 			}
 			b = body
 		}

@@ -13,10 +13,10 @@ func TestAddressIsThePeersUnlessAProxyIsTrusted(t *testing.T) {
 		forwarded  []string
 		want       string
 	}{
-		{"nobody in between", "192.0.2.7:999", nil, "192.0.2.7"},
-		{"a stranger's word counts for nothing", "192.0.2.7:999", []string{"198.51.100.1"}, "192.0.2.7"},
-		{"a proxy's word counts", "10.1.2.3:999", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"only the last hop is the proxy's word", "10.1.2.3:999", []string{"203.0.113.9, 198.51.100.1"}, "198.51.100.1"},
+		{"no proxy", "192.0.2.7:999", nil, "192.0.2.7"},
+		{"a stranger's header is ignored", "192.0.2.7:999", []string{"198.51.100.1"}, "192.0.2.7"},
+		{"a trusted proxy's header counts", "10.1.2.3:999", []string{"198.51.100.1"}, "198.51.100.1"},
+		{"only the last hop is from the proxy", "10.1.2.3:999", []string{"203.0.113.9, 198.51.100.1"}, "198.51.100.1"},
 		{"two proxies", "10.1.2.3:999", []string{"203.0.113.9, 198.51.100.1, 10.9.9.9"}, "198.51.100.1"},
 		{"two header lines", "10.1.2.3:999", []string{"203.0.113.9", "198.51.100.1"}, "198.51.100.1"},
 		{"proxies only", "10.1.2.3:999", []string{"10.0.0.1, 10.0.0.2"}, "10.0.0.1"},
@@ -38,8 +38,8 @@ func TestAddressIsThePeersUnlessAProxyIsTrusted(t *testing.T) {
 	}
 }
 
-// Whatever a stranger claims, it is counted under its own address; and a trusted proxy's words never
-// make a whole IPv6 address of one.
+// Whatever a stranger sends, it is counted under its own address. Behind a trusted proxy the result is a whole IPv4 address or
+// an IPv6 /64.
 func FuzzClientAddress(f *testing.F) {
 	for _, seed := range []string{"", "192.0.2.1", "10.0.0.1, 192.0.2.1", "[2001:db8::1]:80", "::ffff:1.2.3.4", ",,,", "unknown, 1.2.3.4:5", "fe80::1%eth0"} {
 		f.Add(seed)

@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// Connections limits open streams by address. Set Max and Proxies before use; it is safe for concurrent use.
+// Connections limits open streams by client address. Set Max and Proxies before use; it is safe for concurrent use.
 type Connections struct {
-	// Max is how many one address may hold. With 0 there is no limit, and nothing is counted.
+	// Max is how many streams one address may have open. 0 is no limit, and nothing is counted; a negative number refuses all.
 	Max int
-	// Proxies are believed about the address.
+	// Proxies are trusted to name the client's address.
 	Proxies Proxies
 
-	mu   sync.Mutex // guards open
-	open map[netip.Addr]int
+	mu   sync.Mutex         // guards open
+	open map[netip.Addr]int // without addresses that have none
 }
 
-// Enter counts a request's stream. It returns what to call once at the stream's end, or nil when the address holds
-// Max already.
+// Enter counts a request's stream. It returns what to call once, at the stream's end, or nil when the address has Max streams
+// open.
 func (c *Connections) Enter(r *http.Request) (leave func()) {
 	if c.Max == 0 {
 		return func() {}

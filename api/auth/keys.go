@@ -10,17 +10,18 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Keyring holds the API keys of all sites, as digests. Fill it with Add; from then on it is safe for concurrent use.
+// Keyring holds the API keys of all sites, as digests. Call Add first; the other methods are safe for concurrent use.
 type Keyring []Key
 
-// Key is an API key and what it opens.
+// Key is an API key.
 type Key struct {
-	Site   string
+	Site   string // that the key may post for
 	digest [sha256.Size]byte
 	limit  *rate.Limiter // of its signups; nil for none
 }
 
-// Add takes in keys of a site. Each may post perSecond signups a second, and twice that at once; 0 is no limit.
+// Add adds keys of a site. Each may post perSecond signups a second, and twice that at once; 0 or less is no limit. Of two equal
+// keys the later one counts.
 func (k *Keyring) Add(site string, keys []string, perSecond int) {
 	for _, key := range keys {
 		added := Key{Site: site, digest: sha256.Sum256([]byte(key))}
@@ -31,8 +32,8 @@ func (k *Keyring) Add(site string, keys []string, perSecond int) {
 	}
 }
 
-// Find returns the key with this text, or nil. It compares with every key, in constant time each, so that
-// the time it takes tells nothing of how near a wrong key was.
+// Find returns the key with this text, or nil. It compares the text with every key, each in constant time, so that its duration
+// does not depend on how much of a wrong key is right.
 func (k Keyring) Find(text string) *Key {
 	digest := sha256.Sum256([]byte(text))
 	found := -1
@@ -45,7 +46,7 @@ func (k Keyring) Find(text string) *Key {
 	return &k[found]
 }
 
-// Wait counts a signup and returns 0, or counts none and returns how long the key has to wait before its next.
+// Wait counts a signup and returns 0, or counts none and returns how long until the key may post the next one.
 func (k *Key) Wait(now time.Time) time.Duration {
 	if k.limit == nil {
 		return 0
@@ -53,8 +54,8 @@ func (k *Key) Wait(now time.Time) time.Duration {
 	return reserve(k.limit, now)
 }
 
-// Presented returns the text of the key that a request presents, empty for none: its Authorization header wins, then
-// X-API-Key, then field, the body's. The URL is never read.
+// Presented returns the text of the key that a request presents, empty for none. A Bearer key in Authorization wins, then
+// X-API-Key, then field, the one of the body. The URL is not read, since URLs are logged.
 func Presented(r *http.Request, field string) string {
 	if auth := r.Header.Get("Authorization"); auth != "" {
 		scheme, key, _ := strings.Cut(auth, " ")

@@ -11,7 +11,7 @@ const (
 	shopKey    = "canary-key-of-the-shop"
 )
 
-// The key decides the site, and each key is compared with in full whatever came before.
+// The key decides the site, and only a whole key counts.
 func TestTheKeyDecidesTheSite(t *testing.T) {
 	var k Keyring
 	k.Add("default", []string{defaultKey, secondKey}, 0)
@@ -27,9 +27,10 @@ func TestTheKeyDecidesTheSite(t *testing.T) {
 		}
 	}
 	if (Keyring{}).Find("") != nil {
-		t.Error("no key is a key where there is none")
+		t.Error("an empty keyring has the empty key")
 	}
 }
+
 func TestSignupsAreLimitedPerKey(t *testing.T) {
 	var k Keyring
 	k.Add("default", []string{defaultKey, secondKey}, 50)

@@ -8,25 +8,25 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// FailuresPerMinute is how many wrong keys one address may try in a minute.
+// FailuresPerMinute is how many wrong keys one client address may send in a minute, and at once.
 const FailuresPerMinute = 20
 
-// maxLimiters is how many addresses each of the two maps of Failures holds, about 5 MB.
+// maxLimiters is how many addresses each of the two maps of Failures holds at most, in about 5 MB.
 const maxLimiters = 1 << 15
 
-// Failures limits wrong keys by address. The zero value is ready for use, also concurrently.
+// Failures is the failed-auth limit: it limits wrong keys by client address. The zero value is ready to use, also concurrently.
 //
-// Its memory is bounded: a limiter that was not used for a minute is full again, so that forgetting it changes
-// nothing. Two maps make that cheap: when the young one has served a minute it becomes the old one, and what is still
-// in use moves over. When it is full before that, the longest unused are forgotten early: a client with that many
-// addresses is not stopped by a limit on each.
+// It holds at most 2 × maxLimiters addresses. A limiter that was not used for a minute has all its tokens again, so that it
+// can be dropped. That needs no search: after a minute the young map becomes the old one, and a limiter that is used moves
+// to the young one. When the young map is full earlier, so is the change: no limit by address stops a client that has so
+// many of them.
 type Failures struct {
-	mu         sync.Mutex // guards all below
+	mu         sync.Mutex // guards the fields below
 	young, old map[netip.Addr]*rate.Limiter
-	since      time.Time // when young was begun
+	since      time.Time // when young was empty
 }
 
-// Wait counts a wrong key and returns 0, or how long its address has to wait before the next.
+// Wait counts a wrong key of an address and returns 0, or counts none and returns how long until the address may send the next.
 func (f *Failures) Wait(from netip.Addr, now time.Time) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -44,7 +44,7 @@ func (f *Failures) Wait(from netip.Addr, now time.Time) time.Duration {
 	return reserve(limit, now)
 }
 
-// reserve takes one token and returns 0, or takes none and returns how long until there is one.
+// reserve takes a token and returns 0, or takes none and returns how long until there is one.
 func reserve(limit *rate.Limiter, now time.Time) time.Duration {
 	taken := limit.ReserveN(now, 1)
 	wait := taken.DelayFrom(now)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A million addresses must not fill the memory, nor make the one in use forgotten.
+// A million addresses do not fill the memory, and the one that is in use is not forgotten.
 func TestMemoryOfWrongKeysIsBounded(t *testing.T) {
 	var f Failures
 	now := time.Now()
@@ -53,14 +53,14 @@ func TestWrongKeysAreForgivenInTime(t *testing.T) {
 		t.Fatalf("wait %v", wait)
 	}
 	if again := f.Wait(from, now.Add(wait)); again != 0 {
-		t.Errorf("after waiting as told: wait %v more", again)
+		t.Errorf("after that wait: wait %v more", again)
 	}
 	if after := f.Wait(from, now.Add(time.Hour)); after != 0 || len(f.old)+len(f.young) > 2 {
 		t.Errorf("an hour later: wait %v, %d addresses remembered", after, len(f.old)+len(f.young))
 	}
 }
 
-// An address whose streams have all ended must not be counted for ever.
+// An address whose streams have all ended uses no memory.
 func TestAddressesWithoutStreamsAreForgotten(t *testing.T) {
 	c := Connections{Max: 1}
 	r := &http.Request{RemoteAddr: "192.0.2.7:999"}

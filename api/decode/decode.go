@@ -1,5 +1,5 @@
-// Package decode reads the body of a posted signup, as JSON, form or multipart form, into fields. It reads strictly:
-// whatever two readers could take in two ways is refused.
+// Package decode reads the body of a posted signup, as JSON, form or multipart form, into fields. It is strict: a body that two
+// parsers could read differently is refused.
 package decode
 
 import (
@@ -18,33 +18,34 @@ import (
 // MaxBody is the longest body of a posted signup, in bytes.
 const MaxBody = 16 << 10
 
-// The media types that a signup is read from.
-const (
-	JSON      = "application/json"
-	Form      = "application/x-www-form-urlencoded"
-	Multipart = "multipart/form-data"
-)
+// JSON is the media type of a signup as one JSON object (RFC 8259).
+const JSON = "application/json"
 
-// keyField is the field that holds the API key, and is no part of the signup.
+// Form is the media type of a signup as an HTML form sends it (WHATWG URL section 5).
+const Form = "application/x-www-form-urlencoded"
+
+// Multipart is the media type of a signup as an HTML form with enctype sends it (RFC 7578).
+const Multipart = "multipart/form-data"
+
+// keyField is the field that holds the API key. It is not part of the signup.
 const keyField = "api_key"
 
-// Error says why a body cannot be read.
+// Error is why a body cannot be read.
 type Error struct {
 	Status int    // of HTTP: 400, 408, 413 or 415
-	Field  string // the field at fault, if one is; safe to repeat
-	Detail string // one line for whoever sent it: what is wrong and what to do
+	Field  string // the field that is wrong, if one is; safe to repeat
+	Detail string // one line for the sender: what is wrong and what to do
 }
 
 // Error returns the detail.
 func (e *Error) Error() string { return e.Detail }
 
-// Signup reads the body of a request and nothing else of it: a query string never makes or changes a field. It
-// returns every field but api_key, unknown ones included, and the value of that one, empty when it is absent. The
-// error is an *Error: 415, 413 or 400, or 408 when the body did not arrive in time. What can be read but not shown is
-// for signup.New to refuse, after the key has been checked.
+// Signup reads the body of a request, at most MaxBody bytes, and not its query. It returns all fields except api_key, also
+// unknown ones, and the value of api_key, empty when it is absent. The error is an *Error: 415, 413 or 400, or 408 when the
+// body did not arrive in time. The rules of a signup are not checked: signup.New does that, after the key has been checked.
 //
-// Echo's Bind and its like are not used: they read the query for form posts, take the last of repeated fields,
-// ignore trailing bytes and replace invalid text in silence.
+// Echo's Bind is not used, since it reads the query for form posts, takes the last of repeated fields, ignores trailing bytes
+// and replaces invalid text in silence.
 func Signup(r *http.Request) (fields signup.Fields, key string, err error) {
 	media, params, err := mediaType(r.Header)
 	if err != nil {
@@ -71,7 +72,7 @@ func Signup(r *http.Request) (fields signup.Fields, key string, err error) {
 	return into.fields, key, nil
 }
 
-// mediaType returns how the body is written, or 415 for what cannot be read.
+// mediaType returns the media type of the body and its parameters, or a 415.
 func mediaType(h http.Header) (media string, params map[string]string, err error) {
 	for _, coding := range h.Values("Content-Encoding") {
 		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
@@ -101,7 +102,7 @@ func isUTF8(charset string) bool {
 	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
-// readBody returns the whole body, or 413 as soon as it is known to be too long.
+// readBody returns the whole body. The error is a 413 as soon as the body is known to be too long, a 408 or a 400.
 func readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > MaxBody {
 		return nil, tooLarge()
@@ -133,14 +134,14 @@ func malformed(format string, args ...any) *Error {
 	return &Error{Status: http.StatusBadRequest, Detail: fmt.Sprintf(format, args...)}
 }
 
-// reading collects the fields of one body, whatever its media type.
+// reading collects the fields of one body.
 type reading struct {
 	fields signup.Fields
-	seen   map[string]bool // names met, those whose value was null or of no use included
+	seen   map[string]bool // all names so far, also those whose value is null
 }
 
-// name notes that a field begins. It refuses the second of a name: nothing
-// says which of them was meant.
+// name records the name of a field. The error is a 400 for a name that was recorded before: nothing shows which of the two
+// was meant.
 func (in *reading) name(name string) error {
 	if in.seen[name] {
 		return fieldError(name, "is given more than once: send it once")
@@ -152,7 +153,7 @@ func (in *reading) name(name string) error {
 	return nil
 }
 
-// text keeps the value of a field whose bytes come from a form.
+// text records a field of a form. The error is a 400 for a repeated name or invalid UTF-8.
 func (in *reading) text(name, value string) error {
 	if !utf8.ValidString(name) {
 		return malformed("A field's name is not valid UTF-8: encode it so")
@@ -167,11 +168,11 @@ func (in *reading) text(name, value string) error {
 	return nil
 }
 
-// fieldError is a 400 that names the field at fault.
+// fieldError returns a 400 that names a field.
 func fieldError(name, what string) *Error {
 	broken := signup.NewRuleError(name, what)
 	return &Error{Status: http.StatusBadRequest, Field: broken.Field, Detail: broken.Error()}
 }
 
-// known reports whether a field of this name takes part in a signup.
+// known reports whether a signup may have a field of this name.
 func known(name string) bool { return name == keyField || signup.IsField(name) }

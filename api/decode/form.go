@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// form reads application/x-www-form-urlencoded (WHATWG URL section 5.1), except that an
-// invalid escape is refused: it shows that the sender encodes nothing.
+// form reads application/x-www-form-urlencoded (WHATWG URL section 5.1). Unlike that text it refuses an invalid escape, which
+// shows that the sender does not encode its values.
 func (in *reading) form(body string) error {
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" {
@@ -33,7 +33,7 @@ func (in *reading) form(body string) error {
 	return nil
 }
 
-// multipart reads multipart/form-data (RFC 7578) without files.
+// multipart reads multipart/form-data (RFC 7578). A file is refused where a signup has a text.
 func (in *reading) multipart(body []byte, boundary string) error {
 	if boundary == "" {
 		return malformed("The Content-Type has no usable boundary: let your HTTP client write it")
@@ -61,8 +61,8 @@ func (in *reading) multipart(body []byte, boundary string) error {
 
 var brokenParts = malformed("The form's parts are malformed: let your HTTP client write them")
 
-// enclosed reports whether a body begins with its delimiter and ends with the first closing one, except
-// for white space. What stands before or after would be ignored otherwise, a repeated field for example.
+// enclosed reports whether a body starts with its delimiter and ends with the first closing one, apart from white space.
+// mime/multipart ignores what is before or after, which could be a repeated field.
 func enclosed(body []byte, boundary string) bool {
 	body = bytes.TrimSpace(body)
 	if !bytes.HasPrefix(body, []byte("--"+boundary)) {
@@ -73,7 +73,7 @@ func enclosed(body []byte, boundary string) bool {
 	return found && len(after) == 0
 }
 
-// part reads one field.
+// part reads one field. The error is a 400.
 func (in *reading) part(part *multipart.Part) error {
 	disposition, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 	name, named := params["name"]
@@ -96,7 +96,7 @@ func (in *reading) part(part *multipart.Part) error {
 	return encodedPart(part, name, value)
 }
 
-// encodedPart refuses a part whose bytes do not mean what they say in UTF-8.
+// encodedPart returns a 400 for a part whose header says that its bytes are not its text in UTF-8.
 func encodedPart(part *multipart.Part, name string, value []byte) error {
 	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) {
 	case "", "7bit", "8bit", "binary":

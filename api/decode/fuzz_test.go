@@ -127,7 +127,7 @@ func FuzzDecodeJSON(f *testing.F) {
 	})
 }
 
-// modelJSON says with encoding/json what a body's known fields are, and whether it is to be
+// modelJSON returns the known fields of a body by encoding/json, and whether it is to be
 // accepted.
 func modelJSON(body string) (fields map[string]string, ok bool) {
 	if len(body) > MaxBody || !utf8.ValidString(body) || !json.Valid([]byte(body)) {
@@ -146,7 +146,7 @@ func modelJSON(body string) (fields map[string]string, ok bool) {
 			return nil, false
 		}
 		text, _ := token.(string)
-		// Lone surrogates of different values look alike here: such names are not compared.
+		// encoding/json returns the same for all unpaired surrogates: such names are not compared.
 		if slices.Contains(names, text) && !strings.Contains(text, "\ufffd") {
 			return nil, false
 		}

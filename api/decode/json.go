@@ -4,43 +4,40 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strconv"
-	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// json reads one JSON object. The standard decoder checks the syntax only: it takes
-// the last of repeated members, matches names in any case, and replaces lone surrogates and invalid
-// UTF-8 in silence. So the members are walked here, over text whose syntax is known to be right.
+// json reads one JSON object (RFC 8259). encoding/json checks the syntax but does not decode: it takes the last of repeated
+// names, matches names in any case, and replaces unpaired surrogates and invalid UTF-8 in silence.
 func (in *reading) json(body []byte) error {
-	if len(body) == 0 {
+	switch {
+	case len(body) == 0:
 		return malformed("The body is empty: send a JSON object, {} at least")
-	}
-	if bytes.HasPrefix(body, []byte("\ufeff")) {
+	case bytes.HasPrefix(body, []byte("\ufeff")):
 		return malformed("The body begins with a byte order mark: send the JSON without it")
-	}
-	if !utf8.Valid(body) {
+	case !utf8.Valid(body):
 		return malformed("The body is not valid UTF-8: encode it so")
-	}
-	if !json.Valid(body) {
+	case !json.Valid(body): // the error names the byte, whatever stands before it
 		return syntaxError(json.Unmarshal(body, new(json.RawMessage)))
 	}
-	w := walker{text: strings.TrimSpace(string(body))}
-	if w.text[0] != '{' {
+	d := jsontext.NewDecoder(bytes.NewBuffer(body), // a buffer is read in place
+		jsontext.AllowDuplicateNames(true), // name refuses them, with the field at fault
+		jsontext.AllowInvalidUTF8(true))    // unpaired surrogates are for the rules of package signup
+	if d.PeekKind() != '{' {
 		return malformed("The body is no JSON object: send one, such as {\"user_name\":\"Ada\"}")
 	}
-	for w.at++; w.next() != '}'; {
-		name := w.string()
-		w.next() // the colon is skipped like a comma
-		if err := in.member(name, &w); err != nil {
-			return err
-		}
+	_, err := d.ReadToken()
+	for err == nil && d.PeekKind() != '}' {
+		err = in.member(d)
 	}
-	return nil
+	return err
 }
 
-// syntaxError tells where the JSON goes wrong, in our words.
+// syntaxError returns a 400 that names the byte at fault, counted from 1.
 func syntaxError(err error) *Error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
@@ -49,118 +46,49 @@ func syntaxError(err error) *Error {
 	return malformed("The body is not valid JSON")
 }
 
-// member reads the value of one member. Whatever an unknown one holds is skipped: its name is
-// checked later.
-func (in *reading) member(name string, w *walker) error {
+// member reads one name and its value. An unknown name may have any value: signup.New refuses the name, after the API
+// key has been checked.
+func (in *reading) member(d *jsontext.Decoder) error {
+	quoted, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	name := unquote(quoted)
 	if err := in.name(name); err != nil {
 		return err
 	}
-	switch first := w.text[w.at]; {
-	case first == '"':
-		in.fields[name] = w.string()
+	value, err := d.ReadValue()
+	switch {
+	case err != nil:
+		return err
+	case value.Kind() == '"':
+		in.fields[name] = unquote(value)
 	case !known(name):
-		w.skip()
 		in.fields[name] = ""
-	case first == 'n':
-		w.skip()
-	default:
+	case value.Kind() != 'n':
 		return fieldError(name, "must be a JSON string, or null")
 	}
 	return nil
 }
 
-// walker moves through JSON whose syntax has been checked.
-type walker struct {
-	text string
-	at   int
-}
+// pieces matches the parts of a JSON string one after the other: a surrogate pair, an unpaired surrogate (group 1), any
+// other escape, or plain text.
+var pieces = regexp.MustCompile(`\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u([dD][89a-fA-F]..)|\\.[^\\]*|[^\\]+`)
 
-// next moves to the first byte of the next name, value or closing brace, and returns it.
-func (w *walker) next() byte {
-	for isSpace(w.text[w.at]) || w.text[w.at] == ',' || w.text[w.at] == ':' {
-		w.at++
+// unquote returns the text of a JSON string. An unpaired surrogate becomes the three bytes that signup.Fields describes.
+func unquote(quoted []byte) string {
+	text, err := jsontext.AppendUnquote(nil, quoted)
+	if err == nil {
+		return string(text)
 	}
-	return w.text[w.at]
-}
-
-// skip moves past a value. Depth is counted, not recursed into.
-func (w *walker) skip() {
-	for depth := 0; ; {
-		switch w.text[w.at] {
-		case '"':
-			w.string()
-		case '{', '[':
-			depth++
-			w.at++
-		case '}', ']':
-			depth--
-			w.at++
-		default:
-			w.at++
+	text = nil // it has U+FFFD for each unpaired surrogate
+	for _, m := range pieces.FindAllSubmatch(quoted[1:len(quoted)-1], -1) {
+		if m[1] == nil {
+			text, _ = jsontext.AppendUnquote(text, `"`+string(m[0])+`"`)
+			continue
 		}
-		if depth == 0 && ends(w.text[w.at]) {
-			return
-		}
+		r, _ := strconv.ParseUint(string(m[1]), 16, 16) // four hex digits, as json.Valid has checked
+		text = append(text, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
 	}
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
-
-// ends reports whether a byte can follow a member's value.
-func ends(c byte) bool { return isSpace(c) || c == ',' || c == '}' }
-
-// string reads the string that begins here and moves past it. A lone surrogate becomes the three
-// bytes that signup.Fields describes.
-func (w *walker) string() string {
-	w.at++
-	start := w.at
-	for w.text[w.at] != '"' && w.text[w.at] != '\\' {
-		w.at++
-	}
-	if w.text[w.at] == '"' {
-		w.at++
-		return w.text[start : w.at-1]
-	}
-	b := []byte(w.text[start:w.at])
-	for {
-		switch c := w.text[w.at]; c {
-		case '"':
-			w.at++
-			return string(b)
-		case '\\':
-			b = w.escape(b)
-		default:
-			b = append(b, c)
-			w.at++
-		}
-	}
-}
-
-// escape appends what the escape sequence at w.at means and moves past it.
-func (w *walker) escape(b []byte) []byte {
-	c := w.text[w.at+1]
-	if c != 'u' {
-		w.at += 2
-		return append(b, unescaped[c])
-	}
-	r := w.unit()
-	if !utf16.IsSurrogate(r) {
-		return utf8.AppendRune(b, r)
-	}
-	if ahead := *w; ahead.text[ahead.at] == '\\' && ahead.text[ahead.at+1] == 'u' {
-		if pair := utf16.DecodeRune(r, ahead.unit()); pair != utf8.RuneError {
-			*w = ahead
-			return utf8.AppendRune(b, pair)
-		}
-	}
-	return append(b, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
-}
-
-var unescaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
-
-// unit reads one \uXXXX.
-func (w *walker) unit() rune {
-	n, _ := strconv.ParseUint(w.text[w.at+2:w.at+6], 16, 16) // four hex digits, as was checked
-	w.at += 6
-	return rune(n)
+	return string(text)
 }

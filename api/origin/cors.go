@@ -8,9 +8,9 @@ import (
 	"github.com/rs/cors"
 )
 
-// CORS wraps next so that browsers let pages of other origins read its answers where mayRead says so. It never
-// refuses: the handlers do, since a page that may not read an answer would still have been sent it. exposed are the
-// headers that a page may read besides those that any page may.
+// CORS wraps next so that browsers let pages of other origins read its responses where mayRead returns true. It refuses no
+// request: the handlers do, since a response that a page may not read has still been sent. exposed are the response headers
+// that a page may read beside the safelisted ones (Fetch section 2.2.2).
 func CORS(mayRead func(r *http.Request, origin string) bool, exposed []string, next http.Handler) http.Handler {
 	shared := cors.New(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
@@ -27,16 +27,15 @@ func CORS(mayRead func(r *http.Request, origin string) bool, exposed []string, n
 	})
 }
 
-// orderRequested gives the names of headers that a preflight asks for the form in which browsers send
-// them (Fetch section 4.8), and without which rs/cors refuses them: lower case, sorted, once each. People
-// who try out a preflight by hand write them in any way.
+// orderRequested rewrites the header names in a preflight as browsers send them (Fetch section 4.8): lower case, sorted, each
+// once. rs/cors refuses others, which people send who try a preflight by hand.
 func orderRequested(h http.Header) {
 	const name = "Access-Control-Request-Headers"
-	asked := h.Values(name)
-	if len(asked) == 0 {
+	requested := h.Values(name)
+	if len(requested) == 0 {
 		return
 	}
-	names := strings.FieldsFunc(strings.ToLower(strings.Join(asked, ",")), func(r rune) bool {
+	names := strings.FieldsFunc(strings.ToLower(strings.Join(requested, ",")), func(r rune) bool {
 		return r == ',' || r == ' ' || r == '\t'
 	})
 	slices.Sort(names)

@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-func TestOwnOrigin(t *testing.T) {
+func TestSameHost(t *testing.T) {
 	tests := []struct {
 		host, origin string
 		want         bool
 	}{
 		{"proof.example", "https://proof.example", true},
-		{"proof.example", "http://proof.example", true}, // a proxy may have ended TLS
+		{"proof.example", "http://proof.example", true}, // a proxy has ended TLS
 		{"proof.example:443", "https://proof.example", true},
 		{"proof.example:80", "http://proof.example", true},
 		{"Proof.Example:8443", "https://proof.example:8443", true},
@@ -26,7 +26,7 @@ func TestOwnOrigin(t *testing.T) {
 		{"proof.example", "null", false},
 	}
 	for _, test := range tests {
-		if got := Own(&http.Request{Host: test.host}, test.origin); got != test.want {
+		if got := SameHost(&http.Request{Host: test.host}, test.origin); got != test.want {
 			t.Errorf("host %q, origin %q: got %v", test.host, test.origin, got)
 		}
 	}

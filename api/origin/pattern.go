@@ -1,4 +1,4 @@
-// Package origin says which web pages may talk to a site, and tells browsers so (CORS).
+// Package origin decides which web pages may read a site's events, and writes the CORS headers by which browsers know.
 package origin
 
 import (
@@ -6,29 +6,32 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"proofstream/stream/hostname"
 )
 
-// List says which web pages may talk to a site. The zero value allows none. It is safe for concurrent use.
+// List is a list of patterns of origins whose pages may read a site's events. The zero value allows none. It is safe for
+// concurrent use.
 type List struct {
 	any      bool // the pattern "*"
 	patterns []pattern
 }
 
-// pattern is a tuple origin (WHATWG HTML section 7.1.1) in which the port or the leftmost labels may be open.
+// pattern is a tuple origin (WHATWG HTML section 7.1.1) in which the port or the leftmost labels may be a wildcard.
 type pattern struct {
 	scheme  string // lower case
-	host    string // as parseHost gives it; with sub, only what follows the "*."
-	port    string // empty is the scheme's default
+	host    string // as hostname.Parse returns it; with sub, only what follows the "*."
+	port    string // empty for the scheme's default
 	sub     bool   // at least one label before the host, not the host itself
 	anyPort bool
 }
 
-// Parse reads patterns: scheme://host[:port], with at most one * as the whole port (which also matches
-// none) or as the leftmost labels (https://*.example.com), or * alone. The port that a scheme has by default
-// is the same as none. Any scheme will do, for apps have their own (capacitor://localhost).
+// Parse returns a list of patterns: scheme://host[:port], with at most one *, which is the whole port (and matches none too) or
+// the leftmost labels (https://*.example.com), or a * alone, which matches every origin. The default port of a scheme is the
+// same as none. A scheme need not be http or https, since apps have their own (capacitor://localhost).
 //
-// The error joins one for each pattern that it cannot read or that would let strangers in. A pattern is quoted
-// only if it begins like a URL and holds no user info, since what was put in its place may be a secret.
+// The error joins one for each pattern that cannot be read or that has a * before a public suffix or an address. It quotes a
+// pattern only if that has "://" and no user info, since a secret may have been put in its place.
 func Parse(patterns []string) (List, error) {
 	var l List
 	var errs []error
@@ -53,8 +56,8 @@ func Parse(patterns []string) (List, error) {
 	return l, nil
 }
 
-// Allow tells whether a page of this origin, as the Origin header has it, may talk to the site. What is
-// no well-formed origin never may, and "null" (a sandboxed frame, a file) is none, whatever the patterns.
+// Allow reports whether a pattern matches an origin, given as in the Origin header. No pattern matches what is not well-formed,
+// nor "null", the origin of sandboxed frames and files.
 func (l List) Allow(origin string) bool {
 	scheme, rest, ok := cutScheme(origin)
 	if !ok {
@@ -64,7 +67,7 @@ func (l List) Allow(origin string) bool {
 	if !ok {
 		return false
 	}
-	host, err := parseHost(host)
+	host, err := hostname.Parse(host)
 	if err != nil {
 		return false
 	}
@@ -77,6 +80,7 @@ func (l List) Allow(origin string) bool {
 	})
 }
 
+// match reports whether a pattern matches an origin whose parts Allow has checked.
 func (p pattern) match(scheme, host, port string) bool {
 	if p.scheme != scheme || !p.anyPort && p.port != port {
 		return false
@@ -87,6 +91,7 @@ func (p pattern) match(scheme, host, port string) bool {
 	return p.host == host
 }
 
+// parsePattern reads one pattern. The error completes a sentence whose subject is the pattern.
 func parsePattern(s string) (pattern, error) {
 	var p pattern
 	scheme, rest, ok := cutScheme(s)
@@ -110,7 +115,7 @@ func parsePattern(s string) (pattern, error) {
 	return p.complete(host, port)
 }
 
-// complete fills in host and port, either of which may have the *.
+// complete sets host and port, either of which may have the *.
 func (p pattern) complete(host, port string) (pattern, error) {
 	var err error
 	if p.anyPort = port == "*"; !p.anyPort {
@@ -122,7 +127,7 @@ func (p pattern) complete(host, port string) (pattern, error) {
 	if !p.sub && strings.Contains(host, "*") {
 		return p, errors.New("has a * that would admit foreign domains; write it as whole labels, https://*.example.com")
 	}
-	if p.host, err = parseHost(host); err != nil {
+	if p.host, err = hostname.Parse(host); err != nil {
 		return p, err
 	}
 	if p.sub {

@@ -5,17 +5,18 @@ import (
 	"sync"
 )
 
-// maxRefusals bounds the memory that strangers can fill, and the log.
+// maxRefusals is how many refusals are logged at most. It bounds the memory and the log that strangers can fill.
 const maxRefusals = 1000
 
-// Refusals remembers which refused origins were logged. The zero value is ready for use, also concurrently.
+// Refusals logs refused origins once each. The zero value is ready to use, also concurrently.
 type Refusals struct {
-	mu   sync.Mutex // guards told
-	told map[string]bool
+	mu     sync.Mutex // guards logged
+	logged map[string]bool
 }
 
-// Warn logs the first refusal of an origin by a site, with the variable to which the operator would add it to allow it.
-// What is no origin that could be allowed is not repeated, since anything may stand there.
+// Warn logs the first refusal of an origin by a site, with the variable to which the operator adds it to allow it. Of values
+// that cannot be allowed it logs the first for each site, without the value, which may be anything. It logs at most 1,000
+// refusals.
 func (f *Refusals) Warn(logger *slog.Logger, site, variable, origin string) {
 	key, possible := site+" "+origin, allowable(origin)
 	if !possible {
@@ -33,21 +34,21 @@ func (f *Refusals) Warn(logger *slog.Logger, site, variable, origin string) {
 		"site", site, "variable", variable, "value", origin)
 }
 
-// first tells whether a key is new and there is room for it, and remembers it.
+// first records a key. It reports whether the key was new, and fewer than maxRefusals were recorded.
 func (f *Refusals) first(key string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.told[key] || len(f.told) >= maxRefusals {
+	if f.logged[key] || len(f.logged) >= maxRefusals {
 		return false
 	}
-	if f.told == nil {
-		f.told = make(map[string]bool)
+	if f.logged == nil {
+		f.logged = make(map[string]bool)
 	}
-	f.told[key] = true
+	f.logged[key] = true
 	return true
 }
 
-// allowable tells whether an origin could stand in a list of those allowed, for itself alone.
+// allowable reports whether an origin is also a pattern that matches only itself.
 func allowable(origin string) bool {
 	l, err := Parse([]string{origin})
 	return err == nil && l.Allow(origin)

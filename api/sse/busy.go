@@ -10,27 +10,27 @@ import (
 	"proofstream/stream"
 )
 
-// The delay asked of browsers that find as many subscribers as allowed, or a log that cannot be read.
-const (
-	busyLeast = 5 * time.Second
-	busyMost  = 30 * time.Second
-)
+// minBusyDelay is the shortest reconnection delay of a stream that is busy because of too many subscribers or a log that
+// cannot be read.
+const minBusyDelay = 5 * time.Second
 
-// holdFor is how long a stream that ends with busy is held open after it, because a browser that is told of an
-// unfinished response drops what it has not read yet: without it one Chromium in twenty never gets the delay. 20 ms
-// were enough for 1,000 of 1,000 on a busy machine.
+// maxBusyDelay is the longest such delay.
+const maxBusyDelay = 30 * time.Second
+
+// holdFor is how long a stream stays open after a busy frame. A browser that notices the end of an unfinished response
+// drops what it has not read yet: without holdFor one Chromium in twenty never gets the delay. 20 ms were enough for 1,000
+// of 1,000 on a busy machine.
 const holdFor = 250 * time.Millisecond
 
-// holdMost is how many new streams answered busy are held open at once, out of the descriptors in reserve.
-const holdMost = 64
+// maxHeld is how many new streams that got busy are held open at once, out of the descriptors in reserve.
+const maxHeld = 64
 
-// held counts the connections of new streams that were answered busy.
+// held counts the connections of new streams that got busy.
 type held struct{ n atomic.Int64 }
 
-// enter returns how long the next one stays open, and what to call at its end. When there are too many
-// it is no time at all.
+// enter returns how long the next such stream stays open, 0 when maxHeld are open, and what to call at its end.
 func (h *held) enter(hold time.Duration) (time.Duration, func()) {
-	if h.n.Add(1) > holdMost {
+	if h.n.Add(1) > maxHeld {
 		hold = 0
 	}
 	return hold, func() { h.n.Add(-1) }
@@ -39,16 +39,15 @@ func (h *held) enter(hold time.Duration) (time.Duration, func()) {
 // holdTime is how long a stream stays open after busy: a small part of the time that a drain has.
 func (s *Server) holdTime() time.Duration { return min(holdFor, s.o.Grace/4) }
 
-// drainDelay is the delay asked of a browser whose stream a drain ends.
-func (s *Server) drainDelay() time.Duration { return between(time.Second, max(s.o.Grace, time.Second)) }
+// drainDelay is the reconnection delay of a stream that a drain ends.
+func (s *Server) drainDelay() time.Duration { return jitter(time.Second, max(s.o.Grace, time.Second)) }
 
-// ServeBusy answers with a stream that holds only the request to come back when there may be room. It ends like Serve.
+// ServeBusy responds with a stream that has only a busy frame, with a delay of 5 to 30 s. It ends like Serve.
 func (s *Server) ServeBusy(w http.ResponseWriter, r *http.Request) {
-	s.retryLater(w, r, between(busyLeast, busyMost))
+	s.retryLater(w, r, jitter(minBusyDelay, maxBusyDelay))
 }
 
-// ServeDraining answers with a stream that holds only the request to come back when the drain is over. It ends like
-// Serve.
+// ServeDraining responds with a stream that has only a busy frame, with a delay of 1 s to Options.Grace. It ends like Serve.
 func (s *Server) ServeDraining(w http.ResponseWriter, r *http.Request) {
 	s.retryLater(w, r, s.drainDelay())
 }
@@ -61,7 +60,7 @@ func (s *Server) retryLater(w http.ResponseWriter, r *http.Request, delay time.D
 		if s.send(c, busy) != nil {
 			hold = 0 // the client has left
 		}
-		time.AfterFunc(hold, func() { // without what net/http keeps for a request
+		time.AfterFunc(hold, func() { // not a sleep: what net/http keeps for a request is freed now
 			c.conn.Close()
 			leave()
 		})
@@ -73,8 +72,8 @@ func (s *Server) retryLater(w http.ResponseWriter, r *http.Request, delay time.D
 	panic(http.ErrAbortHandler)
 }
 
-// between returns a random duration, both bounds included, in whole milliseconds.
-func between(least, most time.Duration) time.Duration {
+// jitter returns a random duration, both bounds included, in whole milliseconds after least.
+func jitter(least, most time.Duration) time.Duration {
 	span := int64((most - least) / time.Millisecond)
 	return least + time.Duration(rand.Int64N(span+1))*time.Millisecond
 }

@@ -50,14 +50,14 @@ func TestDeadlineIsRenewedAfterTheClockWasSetBack(t *testing.T) {
 
 // Whether a reader is stalled depends on the time that has passed, whatever the clock shows.
 func TestReaderIsStalledByTheTimeThatHasPassed(t *testing.T) {
-	begun := time.Now()
-	f := flushed{opened: begun.Add(-time.Hour)}
-	f.begin(begun)
+	start := time.Now()
+	f := flushed{opened: start.Add(-time.Hour)}
+	f.startWrite(start)
 	for _, by := range []time.Duration{30 * time.Second, -30 * time.Second} {
-		if f.stalled(setBack(t, begun.Add(minStall-time.Millisecond), by)) {
+		if f.stalled(setBack(t, start.Add(minStall-time.Millisecond), by)) {
 			t.Errorf("stalled before %v, with the clock set back by %v", minStall, by)
 		}
-		if !f.stalled(setBack(t, begun.Add(minStall), by)) {
+		if !f.stalled(setBack(t, start.Add(minStall), by)) {
 			t.Errorf("not stalled after %v, with the clock set back by %v", minStall, by)
 		}
 	}

@@ -13,21 +13,21 @@ import (
 	"proofstream/stream/registry"
 )
 
-// disconnects notices, for all connections taken over, that the other side has closed: one epoll set
-// for all instead of a reading goroutine for each.
+// disconnects notices that the other side of a connection taken over has closed: with one epoll set for all connections
+// instead of a reading goroutine for each.
 type disconnects struct {
 	epoll *os.File // in Go's own poller, which parks run until a client disconnects
 
-	mu      sync.Mutex  // guards all below
+	mu      sync.Mutex  // guards the fields below
 	fd      int         // of epoll; -1 once that is closed
-	streams []*hijacked // by descriptor
-	gen     int32
+	streams []*hijacked // by descriptor; nil where none is watched
+	gen     int32       // of the newest entry
 }
 
 // watched is a connection's entry in the set.
 type watched struct {
 	fd  int32
-	gen int32 // tells it from others that had the same descriptor
+	gen int32 // differs from that of earlier connections with the same descriptor; 0 for one that is not watched
 }
 
 func newDisconnects() (*disconnects, error) {
@@ -41,7 +41,7 @@ func newDisconnects() (*disconnects, error) {
 	return &disconnects{fd: fd, epoll: os.NewFile(uintptr(fd), "epoll")}, nil
 }
 
-// close closes the set. From then on nobody is watched.
+// close closes the set. No connection is watched afterwards.
 func (d *disconnects) close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -49,7 +49,8 @@ func (d *disconnects) close() error {
 	return d.epoll.Close()
 }
 
-// watch begins to look after a connection whose subscription is set.
+// watch adds a connection, whose subscription must be set, to the epoll set. Only TCP connections, also below TLS, are
+// watched.
 func (d *disconnects) watch(c *hijacked) {
 	tcp := tcpOf(c.conn)
 	if tcp == nil {
@@ -74,7 +75,8 @@ func (d *disconnects) watch(c *hijacked) {
 	})
 }
 
-// forget must come before the connection is closed. The kernel takes a closed one out of the set.
+// forget ends watch. Call it before the connection is closed: the descriptor may then be another connection's. The kernel
+// removes a closed descriptor from the set.
 func (d *disconnects) forget(c *hijacked) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -109,6 +111,7 @@ func (d *disconnects) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// disconnected ends the stream that an event is about, unless its descriptor is another connection's by now.
 func (d *disconnects) disconnected(ev unix.EpollEvent) {
 	d.mu.Lock()
 	c := d.streams[ev.Fd]
@@ -118,7 +121,7 @@ func (d *disconnects) disconnected(ev unix.EpollEvent) {
 	}
 	d.streams[ev.Fd] = nil
 	reason := registry.Gone
-	// While the stream is in the list, nobody has closed the descriptor.
+	// The stream was still in the list, so that its descriptor is open: forget waits for the lock.
 	if code, err := unix.GetsockoptInt(int(ev.Fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
 		reason = closeReasonOf(unix.Errno(code))
 	}

@@ -4,8 +4,8 @@ package sse
 
 import "context"
 
-// disconnects notices that the other side of a connection taken over has closed: by a reading
-// goroutine for each, where there is no epoll.
+// disconnects notices that the other side of a connection taken over has closed: with a reading goroutine for each
+// connection, since there is no epoll.
 type disconnects struct{}
 
 type watched struct{}

@@ -10,21 +10,22 @@ import (
 	"proofstream/stream/registry"
 )
 
-// flushed is a response that stays with net/http: HTTP/2, and platforms or tests that want it so.
+// flushed is a response that stays with net/http: over HTTP/2, and with Options.Flush.
 type flushed struct {
 	w      http.ResponseWriter
 	ctl    *http.ResponseController
 	ctx    context.Context
 	opened time.Time    // with a monotonic reading
-	since  atomic.Int64 // when the write under way began, in nanoseconds after opened; 0 for none
-	begun  bool         // the head of the response is written
+	since  atomic.Int64 // the start of the write under way, in nanoseconds after opened; 0 for none
+	headed bool         // the head of the response is written
 }
 
 func newFlushed(w http.ResponseWriter, r *http.Request) *flushed {
 	return &flushed{w: w, ctl: http.NewResponseController(w), ctx: r.Context(), opened: time.Now()}
 }
 
-// onGone calls back when the client has left, or was disconnected. The returned function ends that.
+// onGone calls back once when the request's context ends: the client has disconnected, or was, for it is stalled. stop
+// prevents that.
 func (f *flushed) onGone(call func(registry.CloseReason)) (stop func() bool) {
 	return context.AfterFunc(f.ctx, func() {
 		if f.stalled(time.Now()) {
@@ -35,10 +36,10 @@ func (f *flushed) onGone(call func(registry.CloseReason)) (stop func() bool) {
 	})
 }
 
-// begin notes that a write begins.
-func (f *flushed) begin(now time.Time) { f.since.Store(max(1, int64(now.Sub(f.opened)))) }
+// startWrite records the start of a write.
+func (f *flushed) startWrite(now time.Time) { f.since.Store(max(1, int64(now.Sub(f.opened)))) }
 
-// stalled says whether the client does not accept the write under way.
+// stalled reports whether the write under way has lasted for minStall.
 func (f *flushed) stalled(now time.Time) bool {
 	since := f.since.Load()
 	return since > 0 && now.Sub(f.opened)-time.Duration(since) >= minStall
@@ -46,7 +47,7 @@ func (f *flushed) stalled(now time.Time) bool {
 
 func (f *flushed) send(frames []byte) error {
 	now := time.Now()
-	f.begin(now)
+	f.startWrite(now)
 	// The deadline is for this write alone: HTTP/2 would end an idle stream at one that is left.
 	_ = f.ctl.SetWriteDeadline(now.Add(MaxStall))
 	defer f.ctl.SetWriteDeadline(time.Time{})
@@ -61,9 +62,9 @@ func (f *flushed) send(frames []byte) error {
 }
 
 func (f *flushed) write(frames []byte) error {
-	if !f.begun {
+	if !f.headed {
 		f.w.WriteHeader(http.StatusOK)
-		f.begun = true
+		f.headed = true
 	}
 	if _, err := f.w.Write(frames); err != nil {
 		return err

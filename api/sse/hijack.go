@@ -1,37 +1,37 @@
 package sse
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"proofstream/stream/registry"
 )
 
-// hijacked is an HTTP/1 connection taken over from net/http, so that what net/http keeps for each
-// (two buffers, a reading goroutine, the request) is garbage: an idle subscriber costs a small
-// goroutine and a channel.
+// hijacked is an HTTP/1 connection taken over from net/http. What net/http keeps for each connection (two buffers, a reading
+// goroutine, the request) is then freed: an idle subscriber costs a small goroutine and a channel.
 type hijacked struct {
 	conn    net.Conn
 	head    []byte // of the response; nil once sent
 	chunked bool   // RFC 9112 section 7.1; HTTP/1.0 does not know it
 	until   deadline
 	sub     *registry.Subscription
-	ended   func(registry.CloseReason)
+	ended   func(registry.CloseReason) // called once, at the end
 	watched watched
 }
 
-// sendBuffer is the kernel's buffer of a stream, in bytes: a stalled reader shows soon, and what
-// it has not read costs little.
+// sendBuffer is the size of the kernel's send buffer of a stream, in bytes. It is small, so that a stalled reader is noticed
+// soon and what it has not read costs little memory.
 const sendBuffer = 32 << 10
 
-// hijack takes over the request's connection. It returns nil where that must stay with net/http (HTTP/2).
+// hijack takes over the request's connection. It returns nil where the connection must stay with net/http: over HTTP/2, and
+// with Options.Flush.
 func (s *Server) hijack(w http.ResponseWriter, r *http.Request) *hijacked {
 	if s.o.Flush || r.ProtoMajor != 1 {
 		return nil
@@ -48,30 +48,23 @@ func (s *Server) hijack(w http.ResponseWriter, r *http.Request) *hijacked {
 	return c
 }
 
-// oneLine keeps a header's value from ending its line.
-var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
-
-// responseHead writes out status line and headers, in any order: sorting them, as http.Header's
-// Write does, would cost more than all the rest.
+// responseHead returns the status line and the headers.
 func (c *hijacked) responseHead(h http.Header) []byte {
-	b := make([]byte, 0, 1<<10)
+	var b bytes.Buffer
 	if c.chunked {
-		b = append(b, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"...)
+		b.WriteString("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n")
 	} else {
-		b = append(b, "HTTP/1.0 200 OK\r\nConnection: close\r\n"...)
+		b.WriteString("HTTP/1.0 200 OK\r\nConnection: close\r\n")
 	}
-	b = time.Now().UTC().AppendFormat(append(b, "Date: "...), http.TimeFormat)
-	for name, values := range h {
-		for _, value := range values {
-			b = append(append(append(append(b, "\r\n"...), name...), ": "...), oneLine.Replace(value)...)
-		}
-	}
-	return append(b, "\r\n\r\n"...)
+	b.WriteString("Date: " + time.Now().UTC().Format(http.TimeFormat) + "\r\n")
+	h.Write(&b)
+	b.WriteString("\r\n")
+	return b.Bytes()
 }
 
-// live is the goroutine of a stream. It, and what it calls until the kernel has the bytes, keeps
-// its variables few: the stack of an idle subscriber then stays at the 2 KB that it began with. The first
-// deadline adds a timer to the runtime's, which takes more stack than to change it later: it is set up here.
+// live is the goroutine of a stream. It and the functions that it calls for a write have few variables, so that the stack of
+// an idle subscriber stays at the 2 KB that a goroutine starts with. The first deadline is set here, since it adds a timer
+// to the runtime, which needs more stack than changing one.
 func (c *hijacked) live(s *Server, ready []byte) {
 	c.renew()
 	c.ended(s.write(c, c.sub, ready))
@@ -80,7 +73,7 @@ func (c *hijacked) live(s *Server, ready []byte) {
 	s.streams.Add(-1)
 }
 
-// chunks keeps buffers between writes, so that an idle stream holds none.
+// chunks has buffers for writes. An idle stream holds none.
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 func (c *hijacked) send(frames []byte) error {
@@ -92,7 +85,7 @@ func (c *hijacked) send(frames []byte) error {
 	return err
 }
 
-// appendFrames writes frames to b as they are sent, the first time after the head.
+// appendFrames appends frames to b as they are sent: as one chunk (RFC 9112 section 7.1), the first time after the head.
 func (c *hijacked) appendFrames(b, frames []byte) []byte {
 	b = append(b, c.head...)
 	c.head = nil
@@ -104,10 +97,11 @@ func (c *hijacked) appendFrames(b, frames []byte) []byte {
 	return append(b, "\r\n"...)
 }
 
-// checkEvery is the time between two checks of whether a reader has accepted anything. Several of them come before
-// minStall.
+// checkEvery is the time between two checks of whether a reader has accepted any byte. It is short enough for several checks
+// within minStall.
 const checkEvery = (MaxStall - minStall) / 2
 
+// writeAll writes b. A reader that accepts some of it now and then has no time limit.
 func (c *hijacked) writeAll(b []byte) error {
 	n, err := c.conn.Write(b)
 	if err == nil {
@@ -116,6 +110,7 @@ func (c *hijacked) writeAll(b []byte) error {
 	return c.writeStalled(b[n:], n > 0, err)
 }
 
+// renew renews the write deadline.
 func (c *hijacked) renew() {
 	near, far := checkEvery/2, checkEvery
 	if _, secured := c.conn.(*tls.Conn); secured { // TLS cannot go on after a timeout
@@ -124,12 +119,12 @@ func (c *hijacked) renew() {
 	c.until.renew(c.conn, time.Now(), near, far)
 }
 
-// writeStalled goes on after a write that ended early, as long as the reader accepts some of it now and
-// then.
+// writeStalled continues a write that ended early, while the reader accepts at least a byte within minStall. some reports
+// whether that write has written anything.
 func (c *hijacked) writeStalled(b []byte, some bool, err error) error {
 	progress := time.Now()
 	if !some {
-		progress = progress.Add(-checkEvery / 2) // that write has waited for at least as long
+		progress = progress.Add(-checkEvery / 2) // the least time that the write has waited
 	}
 	for errors.Is(err, os.ErrDeadlineExceeded) && time.Since(progress) < minStall {
 		if _, secured := c.conn.(*tls.Conn); secured {
@@ -147,7 +142,7 @@ func (c *hijacked) writeStalled(b []byte, some bool, err error) error {
 	return err
 }
 
-// tcpOf returns the TCP connection under conn, nil if there is none.
+// tcpOf returns the TCP connection that conn is, or is secured on; nil if there is none.
 func tcpOf(conn net.Conn) *net.TCPConn {
 	if secured, ok := conn.(*tls.Conn); ok {
 		conn = secured.NetConn()
@@ -156,8 +151,8 @@ func tcpOf(conn net.Conn) *net.TCPConn {
 	return tcp
 }
 
-// disconnected ends the stream because the other side has gone: the connection is closed at once, without
-// the last words of TLS, which nobody reads and which could block for seconds.
+// disconnected ends the stream of a client that has disconnected. It closes the TCP connection without TLS's close_notify,
+// which could block for seconds.
 func (c *hijacked) disconnected(reason registry.CloseReason) {
 	c.sub.End(reason)
 	if tcp := tcpOf(c.conn); tcp != nil {

@@ -8,15 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// vanishedAfter is how long sent bytes may stay unacknowledged before the kernel gives a
-// connection up (TCP_USER_TIMEOUT): with a heartbeat on the way every 15 s, a subscriber whose
-// network is gone is freed within a minute.
+// vanishedAfter is how long sent bytes may stay unacknowledged before the kernel ends a connection (TCP_USER_TIMEOUT, see
+// tcp(7)). With a heartbeat every 15 s, a subscriber whose network is gone is freed within a minute.
 const vanishedAfter = 30 * time.Second
 
-// ListenConfig opens what a Server is to be served on. What every connection wants of its socket is
-// set on the listening one and inherited (tcp(7)): seven system calls fewer for each of thousands who
-// come at once. Go's own keep-alive probes (15 s, 9 times) are among them. Multipath TCP, which Go
-// would listen for, need not hand them on.
+// ListenConfig returns the configuration for the listeners of a Server. The options of its connections are set on the
+// listening socket, from which they inherit them (tcp(7)): that saves seven system calls for each of thousands of clients
+// that connect at once. Keep-alive probes are as Go sets them (every 15 s, 9 times). Multipath TCP is off, since its
+// connections need not inherit options.
 func ListenConfig() net.ListenConfig {
 	c := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) {
@@ -28,7 +27,7 @@ func ListenConfig() net.ListenConfig {
 				{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
 				{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishedAfter.Milliseconds())},
 			} {
-				_ = unix.SetsockoptInt(int(fd), o[0], o[1], o[2]) // a kernel that will not is no reason not to serve
+				_ = unix.SetsockoptInt(int(fd), o[0], o[1], o[2]) // an option that a kernel lacks is no reason not to serve
 			}
 		})
 	}}
@@ -36,5 +35,5 @@ func ListenConfig() net.ListenConfig {
 	return c
 }
 
-// prepare does nothing: see ListenConfig.
+// prepare does nothing: a connection inherits its options, see ListenConfig.
 func prepare(*net.TCPConn) {}

@@ -4,9 +4,9 @@ package sse
 
 import "net"
 
-// ListenConfig opens what a Server is to be served on.
+// ListenConfig returns the configuration for the listeners of a Server: the standard one.
 func ListenConfig() net.ListenConfig { return net.ListenConfig{} }
 
-// prepare gives a connection that is taken over its small send buffer. Keep-alive probes and the
-// write deadline must do to notice who has vanished.
+// prepare sets the send buffer of a connection that is taken over. A client that has vanished is noticed by keep-alive
+// probes and the write deadline alone.
 func prepare(tcp *net.TCPConn) { _ = tcp.SetWriteBuffer(sendBuffer) }

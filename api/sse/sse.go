@@ -1,7 +1,7 @@
-// Package sse writes event streams (WHATWG HTML section 9.2) to connections, and notices when the other side is gone.
+// Package sse writes event streams (WHATWG HTML section 9.2) to connections, and notices when the other side disconnects.
 //
-// An HTTP/1 connection is taken over from net/http (hijack.go), others stay with it (flush.go). Streams are the
-// registry's subscriptions; the frames come from package stream.
+// An HTTP/1 connection is taken over from net/http (hijack.go), others stay with it (flush.go). Each stream is one
+// subscription of package registry; the frames come from package stream.
 package sse
 
 import (
@@ -18,17 +18,21 @@ import (
 
 // Options configure a Server. All are required, except Flush.
 type Options struct {
-	Registry *registry.Registry // counts the frames that were written
-	Retry    time.Duration      // the reconnection delay asked of browsers, spread ±30 %
-	Grace    time.Duration      // the longest time that a drain takes; browsers are asked to come back within it
-	Flush    bool               // keep streams on net/http's connections, as HTTP/2 does anyway
+	// Registry counts the frames that were written.
+	Registry *registry.Registry
+	// Retry is the reconnection delay that the ready frame has, spread ±30 % over streams. It must be positive.
+	Retry time.Duration
+	// Grace is the longest time that a drain takes. Browsers reconnect after 1 s to Grace; less than 1 s counts as 1 s.
+	Grace time.Duration
+	// Flush keeps HTTP/1 streams on net/http's connections too, as HTTP/2 streams always are.
+	Flush bool
 }
 
 // Server writes streams. It is safe for concurrent use.
 type Server struct {
 	o           Options
 	disconnects *disconnects
-	streams     atomic.Int64 // open, except those answered busy at once
+	streams     atomic.Int64 // open, except those that got busy at once
 	held        held
 }
 
@@ -47,13 +51,14 @@ func (s *Server) Run(ctx context.Context) error { return s.disconnects.run(ctx) 
 // Close frees what New has opened. Call it when Run has returned and no stream is open.
 func (s *Server) Close() error { return s.disconnects.close() }
 
-// Wait returns when no stream is open, or with the context's error. Those that were answered busy at once do not count:
-// see WaitBusy.
+// Wait returns nil when no stream is open, or the context's error. Streams that got busy at once do not count: see
+// WaitBusy.
 func (s *Server) Wait(ctx context.Context) error { return awaitNone(ctx, &s.streams) }
 
-// WaitBusy returns when no stream that was answered busy at once is open, or with the context's error.
+// WaitBusy returns nil when no stream that got busy at once is open, or the context's error.
 func (s *Server) WaitBusy(ctx context.Context) error { return awaitNone(ctx, &s.held.n) }
 
+// awaitNone polls every 10 ms: a drain is rare, and a signal would cost each stream a word of memory.
 func awaitNone(ctx context.Context, n *atomic.Int64) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -67,24 +72,24 @@ func awaitNone(ctx context.Context, n *atomic.Int64) error {
 	return nil
 }
 
-// Stream is one subscription on its way to its client.
+// Stream is what Serve needs to know of one stream. All fields are required.
 type Stream struct {
 	Subscription *registry.Subscription
 	Resume       registry.Resume
-	// Now is the log's time, like that of every event: another clock could make a live event look older than its stream.
+	// Now is the log's time, which stamps events too. By another clock a live event could be older than its stream.
 	Now time.Time
-	// Ended is called once, at the end.
+	// Ended is called once, at the end, from any goroutine.
 	Ended func(registry.CloseReason)
 }
 
-// Serve writes a stream until either side ends it, and closes the subscription. Where the connection can be taken over
-// it returns at once, and a goroutine of its own goes on. Else it panics in the end with http.ErrAbortHandler, which
-// leaves the response incomplete, so that the client comes back. w must be net/http's own.
+// Serve writes a stream until either side ends it, and closes the subscription. Where the connection can be taken over it
+// returns at once, and another goroutine writes. Otherwise it panics at the end with http.ErrAbortHandler, which leaves
+// the response incomplete, so that the client reconnects. w must be net/http's own.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, st Stream) {
 	maps.Copy(w.Header(), streamHeaders)
-	retry := between(s.o.Retry*7/10, s.o.Retry*13/10)
+	retry := jitter(s.o.Retry*7/10, s.o.Retry*13/10)
 	ready := stream.ReadyFrame(st.Resume.Cursor, st.Resume.Replay, st.Resume.Reason, st.Now, retry)
-	s.streams.Add(1) // while net/http still waits for this request: Wait must not miss the stream
+	s.streams.Add(1) // before the connection is taken over: net/http then no longer waits for this request, and Wait must
 	if c := s.hijack(w, r); c != nil {
 		c.sub, c.ended = st.Subscription, st.Ended
 		s.disconnects.watch(c)
@@ -99,7 +104,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, st Stream) {
 	panic(http.ErrAbortHandler)
 }
 
-// write is the life of a stream, from its first frame on. It returns why the stream ended.
+// write writes a stream from its first frame to its end, and returns why it ended.
 func (s *Server) write(w writer, sub *registry.Subscription, ready []byte) registry.CloseReason {
 	batch, err := one(ready), error(nil)
 	for err == nil {
@@ -111,8 +116,7 @@ func (s *Server) write(w writer, sub *registry.Subscription, ready []byte) regis
 	return s.finish(w, sub, err)
 }
 
-// finish tells a browser to come back, where the service ends the stream, and closes the
-// subscription.
+// finish closes the subscription and returns the reason. A browser whose stream a drain ends gets a busy frame before.
 func (s *Server) finish(w writer, sub *registry.Subscription, err error) registry.CloseReason {
 	if errors.Is(err, registry.Drained) && s.send(w, one(stream.BusyFrame(s.drainDelay()))) == nil {
 		time.Sleep(s.holdTime())
@@ -122,7 +126,7 @@ func (s *Server) finish(w writer, sub *registry.Subscription, err error) registr
 	return reason
 }
 
-// streamHeaders are those of every stream. Nobody changes the values in place.
+// streamHeaders are the headers of every stream. They are shared: their values must not be changed in place.
 var streamHeaders = http.Header{
 	"Content-Type":           {"text/event-stream; charset=utf-8"},
 	"Cache-Control":          {"no-cache, no-store, no-transform"},

@@ -9,29 +9,28 @@ import (
 	"proofstream/stream/registry"
 )
 
-// writer is one subscriber's connection. One goroutine uses it.
+// writer is one subscriber's connection. Only one goroutine uses it.
 type writer interface {
-	// send writes whole frames at once. The first send writes the head of the response too. An
-	// error is final; closeReasonOf says what it means.
+	// send writes whole frames with one write. The first send writes the head of the response too. No send follows an
+	// error; closeReasonOf returns what it means.
 	send(frames []byte) error
 }
 
-// MaxStall is the time within which a stream ends whose client accepts no byte.
+// MaxStall is the longest time that a stream stays open while its client accepts no byte.
 const MaxStall = 15 * time.Second
 
-// minStall is how long a client may accept no byte, at least.
+// minStall is the shortest time without an accepted byte after which a stream may end.
 const minStall = 10 * time.Second
 
-// deadline is a write deadline that is renewed only when it has come near, since setting one costs
-// about as much as a tenth of a write. It has a monotonic reading: a clock that is set must not end
-// streams, nor keep them open.
+// deadline is a write deadline that is set again only when it has come near: see BenchmarkDeadline for what that saves. It has a
+// monotonic reading, so that a wall clock that is set neither ends streams nor keeps them open.
 type deadline struct{ at time.Time }
 
-// renew sets a deadline that lies between near and far from now, if the present one is nearer.
+// renew sets the deadline to far from now when it is less than near from now.
 func (d *deadline) renew(c interface{ SetWriteDeadline(time.Time) error }, now time.Time, near, far time.Duration) {
 	if d.at.Sub(now) < near {
 		d.at = now.Add(far)
-		_ = c.SetWriteDeadline(d.at) // a connection that cannot take one fails at the write that follows
+		_ = c.SetWriteDeadline(d.at) // on a closed connection, where the next write fails
 	}
 }
 
@@ -44,7 +43,7 @@ func (s *Server) send(w writer, frames registry.Batch) error {
 	return err
 }
 
-// one is a batch of one frame.
+// one returns a batch of one frame.
 func one(frame []byte) registry.Batch { return registry.Batch{Bytes: frame, Frames: 1} }
 
 // closeReasonOf returns why a stream ended from the error that ended it.

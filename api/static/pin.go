@@ -12,13 +12,13 @@ import (
 // pinned are the files that are also served under a name with their hash in it.
 var pinned = []string{"proof.js", "proof.css", "default.svg"}
 
-// manifestEntry tells where a file is pinned, and the integrity value of its bytes (W3C SRI).
+// manifestEntry is the URL path of a pinned file and the integrity value of its bytes (W3C Subresource Integrity).
 type manifestEntry struct {
 	Path      string `json:"path"`
 	Integrity string `json:"integrity"`
 }
 
-// pin adds the names with a hash, and manifest.json, which lists them.
+// pin adds the files under names with a hash, and manifest.json, which lists these.
 func (f *Files) pin() error {
 	manifest := make(map[string]manifestEntry)
 	for _, name := range pinned {
@@ -28,9 +28,9 @@ func (f *Files) pin() error {
 		}
 		kind := path.Ext(name)
 		hashed := strings.TrimSuffix(name, kind) + "." + plain.hash + kind
-		forever := *plain
-		forever.cacheControl = cacheForever
-		f.byName[hashed] = &forever
+		immutable := *plain
+		immutable.cacheControl = cacheImmutable
+		f.byName[hashed] = &immutable
 		sum := sha512.Sum384(plain.body)
 		manifest[name] = manifestEntry{"/assets/" + hashed, "sha384-" + base64.StdEncoding.EncodeToString(sum[:])}
 	}

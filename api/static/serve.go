@@ -9,18 +9,20 @@ import (
 	"time"
 )
 
-// The values of Cache-Control.
-const (
-	cacheHour    = "public, max-age=3600"                // of a name whose bytes change with a release
-	cacheForever = "public, max-age=31536000, immutable" // of a name with a hash in it
-	cacheNever   = "no-cache"                            // of what names those, and of the demo page
-)
+// cacheHour is the Cache-Control of a file whose bytes may change with a release.
+const cacheHour = "public, max-age=3600"
 
-// demoPolicy holds the demo page to what it needs: its own files, and the pictures of test signups from anywhere.
+// cacheImmutable is the Cache-Control of a file with a hash in its name.
+const cacheImmutable = "public, max-age=31536000, immutable"
+
+// cacheNever is the Cache-Control of manifest.json and the demo page, which name files with a hash.
+const cacheNever = "no-cache"
+
+// demoPolicy is the Content-Security-Policy of the demo page: its own files, and pictures from anywhere, for test signups.
 const demoPolicy = "default-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 
-// ServeAsset answers with the file of a name, to pages of any origin. It returns false, and answers nothing, if there
-// is none.
+// ServeAsset responds with the file of a name, for pages of any origin. It returns false and writes nothing if there is none.
+// The demo page is none: see ServeDemo.
 func (f *Files) ServeAsset(w http.ResponseWriter, r *http.Request, name string) bool {
 	asset := f.byName[name]
 	if asset == nil || name == demoPage {
@@ -36,14 +38,14 @@ func (f *Files) ServeAsset(w http.ResponseWriter, r *http.Request, name string) 
 	return true
 }
 
-// ServeDemo answers with the demo page.
+// ServeDemo responds with the demo page.
 func (f *Files) ServeDemo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", demoPolicy)
 	f.byName[demoPage].serve(w, r)
 }
 
-// serve answers with the file, compressed for those who accept that. The compressed bytes have an ETag of their own
-// (RFC 9110 section 8.8.3.3).
+// serve responds with the file, compressed if the client accepts gzip. The compressed bytes have another ETag (RFC 9110 section
+// 8.8.3.3).
 func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
@@ -59,7 +61,7 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// acceptsGzip tells whether a client accepts gzip (RFC 9110 section 12.5.3).
+// acceptsGzip reports whether a client accepts gzip by name (RFC 9110 section 12.5.3).
 func acceptsGzip(r *http.Request) bool {
 	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, q, _ := strings.Cut(strings.TrimSpace(coding), ";")

@@ -1,5 +1,4 @@
-// Package static serves the widget's and the demo page's files. They are minified, compressed and hashed once, when
-// they are loaded.
+// Package static serves the files of the widget and the demo page. It minifies, compresses and hashes them once, in Load.
 package static
 
 import (
@@ -17,9 +16,10 @@ import (
 	"github.com/tdewolff/minify/v2/svg"
 )
 
-// demoPage is the file that ServeDemo answers with.
+// demoPage is the file that ServeDemo responds with.
 const demoPage = "demo.html"
 
+// contentTypes are the kinds of files that are served.
 var contentTypes = map[string]string{
 	".js":   "text/javascript; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -28,11 +28,12 @@ var contentTypes = map[string]string{
 	".json": "application/json",
 }
 
-// Files are ready to be served. They are safe for concurrent use.
+// Files serves files. It is safe for concurrent use.
 type Files struct {
-	byName map[string]*file // proof.js, and proof.<hash>.js of the same bytes
+	byName map[string]*file // such as proof.js, and proof.<hash>.js with the same bytes
 }
 
+// file is one file, ready to be served.
 type file struct {
 	body, zipped []byte
 	contentType  string
@@ -40,8 +41,9 @@ type file struct {
 	cacheControl string
 }
 
-// Load prepares every script, style sheet, picture and page of fsys. The error names what cannot be read or minified, or
-// which of proof.js, proof.css, default.svg and demo.html is missing.
+// Load reads the scripts, style sheets, pictures and pages in the root of fsys: files that end with .js, .css, .svg, .html or
+// .json. Others are left out. The error names a file that cannot be read or minified, or the one of proof.js, proof.css,
+// default.svg and demo.html that is missing.
 func Load(fsys fs.FS) (*Files, error) {
 	m := minify.New()
 	m.AddFunc(".js", js.Minify)
@@ -86,9 +88,10 @@ func newFile(kind string, body []byte, cacheControl string) *file {
 	}
 }
 
+// zip returns the body compressed by gzip at its best level.
 func zip(body []byte) []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is a valid one
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // an error only for an invalid level
 	w.Write(body)
 	w.Close()
 	return b.Bytes()

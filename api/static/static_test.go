@@ -26,7 +26,7 @@ var few = fstest.MapFS{
 	"README.md":   {Data: []byte("not for browsers")},
 }
 
-// get asks for a path as the api would; headers are "Name: value".
+// get requests a path as package api does; headers are "Name: value".
 func get(t *testing.T, method, path string, headers ...string) *http.Response {
 	t.Helper()
 	files, err := Load(few)
@@ -55,7 +55,7 @@ func text(t *testing.T, r io.Reader) string {
 	return string(b)
 }
 
-// The two variants have the same content, lengths that browsers can show, and ETags that no cache can mix up.
+// The plain and the compressed file have the same content, their own lengths, and different ETags.
 func TestAssetIsServedPlainAndCompressed(t *testing.T) {
 	const path = "/assets/proof.js"
 	plain := get(t, "GET", path)
@@ -92,7 +92,7 @@ func TestAssetIsServedPlainAndCompressed(t *testing.T) {
 	}
 }
 
-func TestAssetIsNotSentToWhoHasIt(t *testing.T) {
+func TestAssetIsNotSentAgain(t *testing.T) {
 	const path = "/assets/proof.js"
 	plain, zipped := get(t, "GET", path).Header.Get("ETag"), get(t, "GET", path, "Accept-Encoding: gzip").Header.Get("ETag")
 	for _, test := range []struct {

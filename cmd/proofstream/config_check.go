@@ -11,16 +11,21 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"proofstream/stream/hostname"
 )
 
-const (
-	maxPerHost = 10_000_000 // more streams than any machine was measured with
-	maxWait    = time.Hour  // for durations that somebody waits for
-	tenYears   = 10 * 365 * 24 * time.Hour
-)
+// maxPerHost is the upper bound of settings that count streams: more than any machine was measured with.
+const maxPerHost = 10_000_000
 
-// checkNumbers checks every number and duration against its bounds, those of the Config's comments. The upper ones
-// are beyond any use: they catch a wrong unit before it costs memory or delays a shutdown.
+// maxWait is the upper bound of durations that a client or an operator waits for.
+const maxWait = time.Hour
+
+// tenYears is the upper bound of PROOF_RETENTION.
+const tenYears = 10 * 365 * 24 * time.Hour
+
+// checkNumbers checks every number and duration against the bounds in Config's comments. The upper bounds are beyond any use:
+// they catch a wrong unit before it costs memory or delays a shutdown.
 func (p *problems) checkNumbers(c *Config) {
 	checkBounds(p, "PROOF_RETAIN", c.Retain, 1, 1_000_000)
 	checkBounds(p, "PROOF_RETENTION", c.Retention, 100*time.Millisecond, tenYears)
@@ -34,17 +39,19 @@ func (p *problems) checkNumbers(c *Config) {
 	checkBounds(p, "PROOF_NATS_REPLICAS", c.NATSReplicas, 1, 5)
 }
 
+// checkBounds adds a problem unless the value is within the bounds, which are inclusive.
 func checkBounds[T int | time.Duration](p *problems, variable string, value, least, most T) {
 	if !p.has(variable) && (value < least || value > most) {
 		p.add(variable, "out of range; choose from %v to %v", least, most)
 	}
 }
 
-// minReserve is how many open files are left for the log, backends and visitors on their way in, whatever
-// PROOF_MAX_SUBSCRIBERS says: a service that has none left answers nobody.
+// minReserve is how many open files are left for the log, backends and new clients, whatever PROOF_MAX_SUBSCRIBERS is: without
+// one the service accepts no connection.
 const minReserve = 256
 
-// capSubscribers returns how many of the requested streams a limit of open files allows; zero is unknown.
+// capSubscribers returns how many of the requested streams a limit of open files allows, at least 1. A limit of 0 is unknown and
+// allows all.
 func capSubscribers(requested int, limit uint64) int {
 	if limit == 0 || limit >= uint64(requested)+minReserve {
 		return requested
@@ -52,8 +59,8 @@ func capSubscribers(requested int, limit uint64) int {
 	return int(max(limit, minReserve+1) - minReserve)
 }
 
-// defaultMaxSubscribers is how many streams fit into a limit of open files, when a reserve of 5 % is left, at least
-// minReserve. It is at least 1, and at most 100,000; also when the limit is unknown, zero.
+// defaultMaxSubscribers returns how many streams fit into a limit of open files less a reserve of 5 %, at least minReserve. The
+// result is 1 to 100,000, and 100,000 for a limit of 0, which is unknown.
 func defaultMaxSubscribers(limit uint64) int {
 	const most = 100_000
 	reserve := max(limit/20, minReserve)
@@ -66,6 +73,7 @@ func defaultMaxSubscribers(limit uint64) int {
 	return int(limit - reserve)
 }
 
+// checkAddresses checks the addresses to listen on, and empties a MetricsAddr of off.
 func (p *problems) checkAddresses(c *Config) {
 	p.checkAddress("PROOF_ADDR", c.Addr)
 	if c.MetricsAddr == "off" {
@@ -75,6 +83,7 @@ func (p *problems) checkAddresses(c *Config) {
 	p.checkAddress("PROOF_METRICS_ADDR", c.MetricsAddr)
 }
 
+// checkAddress adds a problem unless addr is host:port with a number for a port.
 func (p *problems) checkAddress(variable, addr string) {
 	_, port, err := net.SplitHostPort(addr)
 	if err == nil {
@@ -85,10 +94,11 @@ func (p *problems) checkAddress(variable, addr string) {
 	}
 }
 
+// streamName matches a prefix that JetStream takes in names of streams and subjects.
 var streamName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// checkNATS refuses settings that have no effect without a cluster: an operator who asks for three copies and forgets
-// the address must not run on one.
+// checkNATS checks the settings of a cluster. They are problems without PROOF_NATS_URL: an operator who sets three copies and
+// forgets the URL must not run on one.
 func (p *problems) checkNATS(c *Config) {
 	if !streamName.MatchString(c.NATSStream) {
 		p.add("PROOF_NATS_STREAM", "not a stream name; use 1 to 64 letters, digits, - and _")
@@ -119,7 +129,7 @@ func (p *problems) checkNATS(c *Config) {
 	c.NATSURL = strings.Join(list, ",")
 }
 
-// isNATSURL takes what the client library takes: without a scheme it is nats.
+// isNATSURL reports whether the client library accepts a URL. Without a scheme the URL is nats.
 func isNATSURL(s string) bool {
 	if !strings.Contains(s, "://") {
 		s = "nats://" + s
@@ -135,11 +145,12 @@ func isNATSURL(s string) bool {
 	return false
 }
 
+// checkTLS checks the TLS files and the ACME hosts, and puts the latter in lower case.
 func (p *problems) checkTLS(c *Config) {
 	const certFile, keyFile, hosts = "PROOF_TLS_CERT_FILE", "PROOF_TLS_KEY_FILE", "PROOF_ACME_HOSTS"
 	for i, host := range c.ACMEHosts {
 		c.ACMEHosts[i] = strings.ToLower(host)
-		if !isPublicHost(c.ACMEHosts[i]) {
+		if !hostname.IsPublic(c.ACMEHosts[i]) {
 			p.add(hosts, "name %d cannot get a certificate; write full host names such as proof.example.com, "+
 				"without scheme, port or wildcard", i+1)
 		}
@@ -163,15 +174,8 @@ func (p *problems) checkTLS(c *Config) {
 	}
 }
 
-var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
-// isPublicHost reports whether s is a full domain name, not an address, a wildcard or a name of the local network. Names beyond
-// ASCII are written in punycode, as certificates do.
-func isPublicHost(s string) bool {
-	return len(s) <= 253 && hostName.MatchString(s)
-}
-
-// checkReadable opens the file that a variable names, if it names one.
+// checkReadable reports whether the file that a variable names can be opened, or the variable is unset. Otherwise it adds a
+// problem.
 func (p *problems) checkReadable(variable, path string) bool {
 	if path == "" {
 		return true
@@ -190,8 +194,8 @@ func (p *problems) checkReadable(variable, path string) bool {
 	return err == nil
 }
 
-// addUnreadable reports a file that cannot be read. Its path is shown only when it looks like one: the value may be
-// the secret itself.
+// addUnreadable adds a problem of a file that cannot be read. It shows the path only when that starts with / or a dot: the value
+// may be the secret itself.
 func (p *problems) addUnreadable(variable, path string, err error) {
 	shown := "the file"
 	if strings.HasPrefix(path, "/") || strings.HasPrefix(path, ".") {
@@ -204,6 +208,7 @@ func (p *problems) addUnreadable(variable, path string, err error) {
 	p.add(variable, "cannot read %s: %v; it takes the path of a file that this user may read", shown, err)
 }
 
+// checkLog checks the log format. The level is checked when it is parsed.
 func (p *problems) checkLog(c *Config) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		p.add("PROOF_LOG_FORMAT", "write text or json")

@@ -2,22 +2,26 @@ package main
 
 import (
 	"log/slog"
-	"net/url"
 	"reflect"
-	"strings"
 	"time"
+
+	"proofstream/stream/natslog"
 )
 
-// LogValue is the configuration in effect, under the names of the variables and without secrets.
+// LogValue returns the configuration under the names of the variables, without secrets.
 func (c Config) LogValue() slog.Value {
 	var attrs []slog.Attr
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Tag.Get("env")
 		switch name {
-		case "-": // below, or secret
+		case "-": // added below, or secret
 		case "NATS_URL":
-			attrs = append(attrs, slog.String(envPrefix+name, withoutUserInfo(c.NATSURL)))
+			shown := ""
+			if c.NATSURL != "" {
+				shown = natslog.Redact(c.NATSURL)
+			}
+			attrs = append(attrs, slog.String(envPrefix+name, shown))
 		default:
 			value := v.Field(i).Interface()
 			if d, ok := value.(time.Duration); ok {
@@ -34,24 +38,5 @@ func (c Config) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// String is for the careless %v: the same as LogValue, so that it prints no secret either.
+// String returns the same as LogValue, so that %v prints no secret.
 func (c Config) String() string { return c.LogValue().String() }
-
-// withoutUserInfo removes user, password and token from a list of URLs.
-func withoutUserInfo(list string) string {
-	if list == "" {
-		return ""
-	}
-	urls := strings.Split(list, ",")
-	for i, s := range urls {
-		if !strings.Contains(s, "://") {
-			s = "nats://" + s
-		}
-		u, err := url.Parse(s)
-		if err != nil {
-			return "(unreadable)"
-		}
-		urls[i] = u.Scheme + "://" + u.Host
-	}
-	return strings.Join(urls, ",")
-}

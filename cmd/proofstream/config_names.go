@@ -8,16 +8,17 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
+// envPrefix is the prefix of every variable of this program.
 const envPrefix = "PROOF_"
 
-// siteVariable matches the variables of one indexed site. An index has no leading zero, so that each site has
-// one spelling.
+// siteVariable matches the variables of indexed sites, at most 10,000 of them. An index has no leading zero, so that each
+// variable has one spelling.
 var siteVariable = regexp.MustCompile(`^PROOF_SITES_(0|[1-9][0-9]{0,3})_(NAME|API_KEYS|ALLOWED_ORIGINS)$`)
 
-// sitePrefix matches what begins like such a variable.
+// sitePrefix matches the prefix of such a variable, also with leading zeros.
 var sitePrefix = regexp.MustCompile(`^PROOF_SITES_[0-9]{1,4}_`)
 
-// knownVariables returns the variables of this program that are not blank, trimmed, and reports unknown ones.
+// knownVariables returns the variables of this program that are not blank, trimmed, and adds a problem for each unknown one.
 func (p *problems) knownVariables(environ []string) map[string]string {
 	names := knownNames()
 	known := make(map[string]string)
@@ -39,7 +40,7 @@ func (p *problems) knownVariables(environ []string) map[string]string {
 	return known
 }
 
-// knownNames are the names of all variables except those of indexed sites.
+// knownNames returns the names of all variables except those of indexed sites.
 func knownNames() map[string]bool {
 	names := make(map[string]bool)
 	for _, f := range envFields(&variables{}, envPrefix) {
@@ -48,11 +49,11 @@ func knownNames() map[string]bool {
 	return names
 }
 
-// envFields lists the variables that fill v, a pointer to a struct with env tags.
+// envFields returns the variables that fill v, a pointer to a struct with env tags.
 func envFields(v any, prefix string) []env.FieldParams {
 	params, err := env.GetFieldParamsWithOptions(v, env.Options{Environment: map[string]string{}, Prefix: prefix})
 	if err != nil {
-		panic(err) // a tag that the library does not know: a mistake in this package
+		panic(err) // a tag that the library does not know: a defect of this package
 	}
 	var own []env.FieldParams
 	for _, f := range params {
@@ -63,7 +64,7 @@ func envFields(v any, prefix string) []env.FieldParams {
 	return own
 }
 
-// printable is the name itself, or quoted when it could garble a terminal.
+// printable returns the name itself, or quoted when it has characters that a terminal may interpret.
 func printable(name string) string {
 	if q := strconv.QuoteToASCII(name); q != `"`+name+`"` {
 		return q
@@ -71,7 +72,8 @@ func printable(name string) string {
 	return name
 }
 
-// nearest is the known name with the fewest edits to the given one; of equals the first in the alphabet.
+// nearest returns the known name, or name of an indexed site's variable, with the fewest edits to the given one. Of several it
+// is the first in the alphabet.
 func nearest(name string, names map[string]bool) string {
 	best, least := "", -1
 	try := func(candidate string) {
@@ -93,7 +95,7 @@ func nearest(name string, names map[string]bool) string {
 	return best
 }
 
-// editDistance is the number of bytes to insert, delete or replace that makes a into b (Levenshtein).
+// editDistance returns the least number of bytes to insert, delete or replace that turns a into b (Levenshtein distance).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -12,7 +12,7 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// parse fills variables from what is known of the environment.
+// parse returns the variables, and adds a problem for each value that cannot be parsed.
 func (p *problems) parse(known map[string]string) variables {
 	var v variables
 	err := env.ParseWithOptions(&v, env.Options{Environment: known, Prefix: envPrefix, FuncMap: parsers()})
@@ -20,12 +20,12 @@ func (p *problems) parse(known map[string]string) variables {
 	return v
 }
 
-// addParseErrors takes the library's errors apart. Its own words are dropped: they name our fields, not the
-// variables, and quote values, which may be secret.
+// addParseErrors adds a problem for each of the library's errors. Of their text it keeps only what our parsers wrote: the rest
+// names fields instead of variables, and quotes values, which may be secret.
 func (p *problems) addParseErrors(prefix string, v any, err error) {
 	var all env.AggregateError
 	if errors.As(err, &all); len(all.Errors) == 0 && err != nil {
-		panic(err) // not about a value: a mistake in this package
+		panic(err) // not about a value: a defect of this package
 	}
 	for _, err := range all.Errors {
 		var wrong env.ParseError
@@ -34,14 +34,14 @@ func (p *problems) addParseErrors(prefix string, v any, err error) {
 		}
 		field, _ := reflect.TypeOf(v).Elem().FieldByName(wrong.Name)
 		text := wrong.Err.Error()
-		if wrong.Type == reflect.TypeFor[slog.Level]() { // reads itself, and quotes
+		if wrong.Type == reflect.TypeFor[slog.Level]() { // has its own parser, which quotes
 			text = "write debug, info, warn or error"
 		}
 		p.add(prefix+field.Tag.Get("env"), "%s", text)
 	}
 }
 
-// parsers are ours where the library would keep white space or quote the value. None of their errors quotes.
+// parsers replace the library's parsers that keep white space or quote the value. Their errors quote nothing.
 func parsers() map[reflect.Type]env.ParserFunc {
 	return map[reflect.Type]env.ParserFunc{
 		reflect.TypeFor[int]():            func(s string) (any, error) { return parseInt(s) },
@@ -52,6 +52,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 	}
 }
 
+// parseInt returns a decimal number of at most 32 bits.
 func parseInt(s string) (int, error) {
 	n, err := strconv.ParseInt(s, 10, 32)
 	if errors.Is(err, strconv.ErrRange) {
@@ -63,6 +64,7 @@ func parseInt(s string) (int, error) {
 	return int(n), nil
 }
 
+// parseBool returns a word that strconv.ParseBool knows.
 func parseBool(s string) (bool, error) {
 	b, err := strconv.ParseBool(s)
 	if err != nil {
@@ -71,6 +73,7 @@ func parseBool(s string) (bool, error) {
 	return b, nil
 }
 
+// parseDuration returns a duration as time.ParseDuration does.
 func parseDuration(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil {
@@ -79,8 +82,8 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// parseList splits at commas. A trailing comma is forgiven, a list of nothing but commas is not: it looks like
-// a value and would mean none.
+// parseList returns the elements of a list with commas, trimmed, without empty ones. A list without any element is an error: it
+// looks like a value and would mean none.
 func parseList(s string) ([]string, error) {
 	var list []string
 	for part := range strings.SplitSeq(s, ",") {
@@ -94,7 +97,8 @@ func parseList(s string) ([]string, error) {
 	return list, nil
 }
 
-// parsePrefixes reads networks; an address alone is a network of one.
+// parsePrefixes returns networks, masked. An address alone is a network of one address. An IPv4 network written as IPv6 is an
+// error.
 func parsePrefixes(s string) ([]netip.Prefix, error) {
 	list, err := parseList(s)
 	if err != nil {

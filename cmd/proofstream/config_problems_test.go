@@ -5,13 +5,15 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"proofstream/cmd/proofstream/e2e"
 )
 
 // Each environment has exactly one problem, that of the named variable.
 func TestEachProblemNamesItsVariableAndTheWayOut(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := newAuthority(t, "proof.example.com").write(t, t.TempDir())
-	_, otherKey := newAuthority(t, "proof.example.com").write(t, t.TempDir())
+	cert, key := e2e.NewAuthority(t, "proof.example.com").Write(t, t.TempDir())
+	_, otherKey := e2e.NewAuthority(t, "proof.example.com").Write(t, t.TempDir())
 	tests := map[string]struct{ environ, variable, text string }{
 		"an unknown variable":                   {"PROOF_HEART_BEAT=15s", "PROOF_HEART_BEAT", "PROOF_HEARTBEAT"},
 		"an unknown variable of a site":         {"PROOF_SITES_12_KEYS=x", "PROOF_SITES_12_KEYS", "PROOF_SITES_12_API_KEYS"},

@@ -18,11 +18,14 @@ import (
 	"proofstream/stream"
 )
 
-const (
-	minKeyLength   = 16      // characters
-	maxKeyFileSize = 1 << 16 // bytes
-	makeAKey       = "make one with: openssl rand -hex 24"
-)
+// minKeyLength is the least length of an API key, in characters.
+const minKeyLength = 16
+
+// maxKeyFileSize is the most bytes of a file of keys. It keeps a wrong path, such as a device, from filling the memory.
+const maxKeyFileSize = 64 << 10
+
+// makeAKey is how a problem with a key ends.
+const makeAKey = "make one with: openssl rand -hex 24"
 
 // siteVariables are the variables of one indexed site.
 type siteVariables struct {
@@ -33,7 +36,7 @@ type siteVariables struct {
 
 // readSites fills c.Sites: the default site, then the indexed ones.
 func (p *problems) readSites(c *Config, v variables, known map[string]string) {
-	owner := make(map[string]string) // key -> the variable that gives it
+	owner := make(map[string]string) // the variable of each key
 	c.Sites = []Site{p.readDefaultSite(c, v, owner)}
 	gap := false
 	for i, index := range p.siteIndexes(known) {
@@ -46,8 +49,8 @@ func (p *problems) readSites(c *Config, v variables, known map[string]string) {
 	}
 }
 
-// readDefaultSite takes keys from both variables. Without any it generates one, but not for a cluster: there each node
-// would have its own.
+// readDefaultSite returns the site default, with the keys of both variables. Without a key it generates one. For a cluster it does
+// not, since each node would have another.
 func (p *problems) readDefaultSite(c *Config, v variables, owner map[string]string) Site {
 	const keysVariable, fileVariable = "PROOF_API_KEYS", "PROOF_API_KEYS_FILE"
 	site := Site{Name: defaultSite, Origins: v.Origins}
@@ -66,7 +69,7 @@ func (p *problems) readDefaultSite(c *Config, v variables, owner map[string]stri
 	return site
 }
 
-// siteIndexes are the indexes in use, in order.
+// siteIndexes returns the indexes in use, in order.
 func (p *problems) siteIndexes(known map[string]string) []int {
 	var indexes []int
 	for name := range known {
@@ -79,8 +82,8 @@ func (p *problems) siteIndexes(known map[string]string) []int {
 	return slices.Compact(indexes)
 }
 
-// readSite reads the site whose variables begin with the prefix. The library could read all sites as one slice,
-// but stops without an error at a gap, and at the first site with a problem.
+// readSite returns the site whose variables have the prefix. The library can read all sites as one slice, but stops without an
+// error at a gap, and at the first site with a problem.
 func (p *problems) readSite(prefix string, known map[string]string, before []Site, owner map[string]string) Site {
 	var v siteVariables
 	err := env.ParseWithOptions(&v, env.Options{Environment: known, Prefix: prefix, FuncMap: parsers()})
@@ -104,8 +107,8 @@ func (p *problems) readSite(prefix string, known map[string]string, before []Sit
 	return Site{v.Name, p.addKeys(prefix+"API_KEYS", v.Keys, nil, owner), v.Origins}
 }
 
-// addKeys appends the keys to those that the site has. The same key twice is one; that of another site is a
-// problem, for the key decides the site.
+// addKeys returns the existing keys of a site and those of a variable, each once. A key of another site is a problem, since the
+// key decides the site.
 func (p *problems) addKeys(variable string, keys, existing []string, owner map[string]string) []string {
 	for i, key := range keys {
 		if slices.Contains(existing, key) {
@@ -123,7 +126,7 @@ func (p *problems) addKeys(variable string, keys, existing []string, owner map[s
 	return existing
 }
 
-// checkKey returns why a key is too easy to guess or cannot be sent in a header, "" for a good one.
+// checkKey returns why a key is too short or cannot be sent in a header, or "".
 func checkKey(key string) string {
 	switch {
 	case strings.ContainsFunc(key, unicode.IsSpace):
@@ -136,7 +139,7 @@ func checkKey(key string) string {
 	return ""
 }
 
-// readKeyFile reads a file of keys, separated by line ends or commas.
+// readKeyFile returns the keys in a file, which line ends or commas separate.
 func (p *problems) readKeyFile(variable, path string) []string {
 	if path == "" {
 		return nil
@@ -153,7 +156,7 @@ func (p *problems) readKeyFile(variable, path string) []string {
 	return keys
 }
 
-// readLimited reads a file of at most limit bytes; of a larger one, or a device, it reads no more than that.
+// readLimited returns the text of a file. It reads at most limit+1 bytes; a longer file is an error.
 func readLimited(path string, limit int64) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -167,6 +170,7 @@ func readLimited(path string, limit int64) (string, error) {
 	return string(b), err
 }
 
+// checkOrigins adds a problem for each pattern that origin.Parse refuses.
 func (p *problems) checkOrigins(variable string, patterns []string) {
 	_, err := origin.Parse(patterns)
 	if err == nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"proofstream/cmd/proofstream/e2e"
 )
 
 const (
@@ -87,7 +89,7 @@ func TestNothingConfiguredIsTheDefaults(t *testing.T) {
 
 func TestEachVariableReachesItsField(t *testing.T) {
 	creds, keys := tempFile(t, "creds"), tempFile(t, keyB+"\r\n")
-	cert, key := newAuthority(t, "proof.example.com").write(t, t.TempDir())
+	cert, key := e2e.NewAuthority(t, "proof.example.com").Write(t, t.TempDir())
 	tests := []struct {
 		variable, value string
 		got             func(Config) any

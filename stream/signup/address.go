@@ -2,10 +2,11 @@ package signup
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"proofstream/stream/hostname"
 )
 
 // maxLink is the longest path or URL, in bytes.
@@ -28,7 +29,7 @@ const notALink = "must be an https:// URL, or a path that begins with one /"
 // checkLink returns a path of the page that shows the card, or an https URL, byte for byte as
 // posted, or which rule it breaks. It admits only what browsers and servers read alike, whatever
 // the page's own address: not every URL that is valid, and none that leads elsewhere than it says.
-// White space alone comes back empty.
+// White space alone becomes empty.
 func checkLink(posted string) (value, broken string) {
 	if text, strange := tidy(posted); text == "" && strange == "" {
 		return "", ""
@@ -88,44 +89,9 @@ func checkAuthority(rest string) (broken string) {
 	return ""
 }
 
-// validHost admits DNS names, dotted IPv4 and bracketed IPv6 addresses. A name whose last label is
-// a number is an IPv4 address to browsers (WHATWG URL, section 3.5), in forms that others read
-// differently: only the usual one passes.
+// validHost reports whether a host can be linked to. Unlike hostname.Parse it admits a final dot after a name.
 func validHost(host string) bool {
-	if inner, ok := strings.CutPrefix(host, "["); ok {
-		inner, ok = strings.CutSuffix(inner, "]")
-		addr, err := netip.ParseAddr(inner)
-		return ok && err == nil && addr.Is6() && addr.Zone() == ""
-	}
-	if len(host) > 253 {
-		return false
-	}
-	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
-	for _, label := range labels {
-		if !validLabel(label) {
-			return false
-		}
-	}
-	if last := labels[len(labels)-1]; number(last) {
-		addr, err := netip.ParseAddr(host)
-		return err == nil && addr.Is4()
-	}
-	return true
-}
-
-func number(label string) bool {
-	if strings.HasPrefix(strings.ToLower(label), "0x") {
-		return strings.Trim(label[2:], "0123456789abcdefABCDEF") == ""
-	}
-	return strings.Trim(label, "0123456789") == ""
-}
-
-func validLabel(label string) bool {
-	for _, c := range []byte(label) {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return len(label) >= 1 && len(label) <= 63
+	name := strings.TrimSuffix(host, ".")
+	parsed, err := hostname.Parse(name)
+	return err == nil && (name == host || !hostname.IsAddress(parsed))
 }

@@ -2,8 +2,8 @@ package signup
 
 import "unicode/utf8"
 
-// Data returns the signup as one line of JSON, its members in the contract's order, as the log stores it:
-// without the time, which is the log's. A checked signup takes at most stream.MaxData bytes.
+// Data returns the signup as the log stores it: one line of JSON, without the time, which the log adds. The order of its members is part of the
+// API. A signup from New has at most stream.MaxData bytes.
 func (s Signup) Data() []byte {
 	size := len(`{"img_path":"","offer_name":"","user_name":"","place":"","url":""}`)
 	size += len(s.ImgPath) + len(s.OfferName) + len(s.UserName) + len(s.Place) + len(s.URL)
@@ -20,8 +20,8 @@ func (s Signup) Data() []byte {
 	return append(b, '}')
 }
 
-// appendString appends a JSON string (RFC 8259, section 7) on one line, whatever the text. U+2028
-// and U+2029 are escaped because some stream readers take them for line ends.
+// appendString appends any text as a JSON string (RFC 8259, section 7) on one line. It escapes U+2028 and U+2029, which some clients take for
+// line ends. A byte that is not UTF-8 becomes U+FFFD.
 func appendString(b []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

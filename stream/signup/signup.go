@@ -7,19 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// Fields is a signup as it was posted: each text by the name of its field. An absent field and an
-// empty one mean the same. A text is UTF-8, except that a lone surrogate (which JSON can spell,
-// \ud800) stands as the three bytes that UTF-8 would give it, so that it is refused here by name
-// instead of being replaced in silence.
+// Fields is a signup as it was posted: the text of each field by the field's name. An absent field and an empty one mean the same. A text is
+// UTF-8, except that a lone surrogate, which JSON can contain as \ud800, is the three bytes that UTF-8 would have for it. New then refuses
+// the surrogate, instead of a silent replacement by the decoder.
 type Fields map[string]string
 
-// Signup is what may be shown to strangers: New has checked every text of it.
+// Signup is a signup whose texts New has checked, so that every visitor may see them.
 type Signup struct {
-	UserName  string
-	OfferName string
-	ImgPath   string // "default", a path or an https URL, to be requested by the page
-	Place     string // empty when not given
-	URL       string // path or https URL that a click leads to; empty when not given
+	UserName  string // 1 to 120 characters
+	OfferName string // 1 to 120 characters
+	ImgPath   string // "default", or a path or an https URL of at most 2,048 bytes, which the page requests
+	Place     string // at most 120 characters; empty when not given
+	URL       string // path or https URL of at most 2,048 bytes, to which a click leads; empty when not given
 }
 
 // fieldNames are the fields that New knows, in the order in which they are checked.
@@ -28,8 +27,8 @@ var fieldNames = []string{"user_name", "offer_name", "img_path", "place", "url"}
 // IsField reports whether a signup has a field of this name.
 func IsField(name string) bool { return slices.Contains(fieldNames, name) }
 
-// New checks what was posted and fills in what is missing. The error is a *RuleError for the
-// first thing that is wrong: an unknown field, then a broken rule.
+// New checks a signup and sets the defaults of missing texts. Characters are Unicode code points. The error is a *RuleError: for the first
+// unknown field in byte order, or else for the first field that breaks a rule.
 func New(posted Fields) (Signup, error) {
 	if name, found := posted.unknown(); found {
 		return Signup{}, unknownField(name)
@@ -59,7 +58,7 @@ func New(posted Fields) (Signup, error) {
 	return s, nil
 }
 
-// unknown returns the first name, in byte order, that is no field of a signup.
+// unknown returns the first name, in byte order, that is not a field of a signup.
 func (f Fields) unknown() (name string, found bool) {
 	for n := range f {
 		if !IsField(n) && (!found || n < name) {
@@ -69,10 +68,10 @@ func (f Fields) unknown() (name string, found bool) {
 	return name, found
 }
 
-// RuleError says which field of a signup cannot be shown, and what to do about it.
+// RuleError says which field of a signup is refused, and what the sender can do about it.
 type RuleError struct {
-	Field string // name as posted, made safe to repeat
-	Rule  string // continues a sentence that begins with the field's name
+	Field string // its name as posted, at most 64 printable characters and an ellipsis
+	Rule  string // the rest of a sentence that starts with the field's name
 }
 
 // Error returns one line of printable text.
@@ -84,11 +83,12 @@ func (e *RuleError) Error() string {
 	return strconv.Quote(e.Field) + " " + e.Rule
 }
 
-// NewRuleError says what is wrong with a field of any name, which a stranger chose.
+// NewRuleError returns a RuleError about a field with any name, which it makes printable.
 func NewRuleError(field, rule string) *RuleError {
 	return &RuleError{Field: printable(field), Rule: rule}
 }
 
+// unknownField returns the error about a name that is not a field. It suggests a field that differs only in case or separators.
 func unknownField(name string) *RuleError {
 	fields := append([]string{"api_key"}, fieldNames...)
 	letters := strings.NewReplacer("_", "", "-", "", " ", "").Replace
@@ -100,15 +100,15 @@ func unknownField(name string) *RuleError {
 	return NewRuleError(name, "is not a field of a signup: there are "+strings.Join(fields, ", "))
 }
 
-// printable makes a stranger's name of a field safe to repeat in an answer or a log: at most 64
-// characters, U+FFFD for each that would not show as itself, and nothing from the first on that
-// belongs into a value or between fields. A JSON body sent as a form, key and all, is one long name.
+// printable returns the name of a field in a form that is safe in a response and in a log line: at most 64 characters, with U+FFFD for each
+// that is not printable. It ends before the first character that separates names and values: a JSON body that was posted as a form is one
+// long name, which holds the API key.
 func printable(name string) string {
-	const most = 64
+	const limit = 64
 	var b strings.Builder
 	n := 0
 	for _, r := range name {
-		if n++; n > most || strings.ContainsRune(`{}":=&,;`, r) {
+		if n++; n > limit || strings.ContainsRune(`{}":=&,;`, r) {
 			b.WriteString("…")
 			break
 		}

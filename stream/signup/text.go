@@ -10,8 +10,7 @@ import (
 // maxText is the longest text of a field, in code points.
 const maxText = 120
 
-// checkText returns the text as it will be shown, or which rule it breaks. A text without a
-// visible character comes back empty.
+// checkText returns the text as the page shows it, or which rule it breaks. A text without a visible character becomes empty.
 func checkText(posted string) (text, broken string) {
 	text, broken = tidy(posted)
 	if broken != "" {
@@ -26,15 +25,15 @@ func checkText(posted string) (text, broken string) {
 	return text, ""
 }
 
-// tidy makes tabs and line ends spaces, and trims white space at both ends. It refuses characters
-// that would mislead a reader or break a line.
+// tidy replaces tabs and line ends by spaces, and trims white space at both ends. It refuses characters that could mislead a visitor or break
+// a line.
 func tidy(posted string) (text, broken string) {
 	for i, r := range posted {
 		if what := refused(posted[i:], r); what != "" {
 			return "", what
 		}
 	}
-	if strings.ContainsAny(posted, "\r\n\t") { // hardly ever, and replacing costs a copy
+	if strings.ContainsAny(posted, "\r\n\t") { // Replace would copy the others, too
 		posted = lineEnds.Replace(posted)
 	}
 	return strings.TrimSpace(posted), ""
@@ -59,8 +58,8 @@ func refused(rest string, r rune) string {
 	return ""
 }
 
-// refusedBytes judges what Go decodes to U+FFFD: that character itself, which is a text like any
-// other, a lone surrogate (see Fields), or bytes that are not UTF-8.
+// refusedBytes says why text at the start of rest, which Go decodes to U+FFFD, must not be in a text: it is a lone surrogate (see
+// Fields), or not UTF-8. The character U+FFFD itself is allowed.
 func refusedBytes(rest string) string {
 	if _, size := utf8.DecodeRuneInString(rest); size > 1 {
 		return ""
@@ -72,11 +71,9 @@ func refusedBytes(rest string) string {
 	return "must be valid UTF-8: encode it so"
 }
 
-// visible reports whether a character leaves a mark of its own on the page. Not visible are white
-// space, combining marks (with nothing to combine with), whatever Unicode calls ignorable by
-// default (joiners, direction marks, variation selectors, tags, Hangul fillers, soft hyphen) and
-// the few that are drawn as nothing. What this version of Unicode does not know yet is visible:
-// it may be a new emoji.
+// visible reports whether a character by itself can be seen on the page. White space, combining marks, what Unicode calls ignorable by default
+// (joiners, direction marks, variation selectors, tags, Hangul fillers, soft hyphen) and the few characters with an empty glyph cannot. A
+// character that this version of Unicode does not know counts as visible: it may be a new emoji.
 func visible(r rune) bool {
 	switch r {
 	case 0x2800, // braille pattern blank

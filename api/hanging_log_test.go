@@ -14,18 +14,19 @@ import (
 
 	"proofstream/stream"
 	"proofstream/stream/registry"
+	"proofstream/stream/waitfor"
 )
 
-// hangingLog does not answer some questions before their context ends, and counts those that wait.
+// hangingLog blocks some calls until their context ends, and counts those that wait.
 type hangingLog struct {
 	stream.Log
-	latest, bounds bool // which ones
-	asked          *atomic.Int64
+	latest, bounds bool // which calls
+	waiting        *atomic.Int64
 }
 
 func (l hangingLog) hang(ctx context.Context) error {
-	l.asked.Add(1)
-	defer l.asked.Add(-1)
+	l.waiting.Add(1)
+	defer l.waiting.Add(-1)
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -44,59 +45,66 @@ func (l hangingLog) Latest(ctx context.Context, site string, before uint64, n in
 	return nil, stream.Bounds{}, l.hang(ctx)
 }
 
-// Who has left must not keep a question to the log waiting: many such would hold all readers of the log.
-func TestQuestionsToTheLogEndWithTheRequest(t *testing.T) {
-	var asked atomic.Int64
-	latest := newHarness(t, func(o *Options) { o.Log, o.PostTimeout = hangingLog{o.Log, true, false, &asked}, time.Hour })
-	bounds := newHarness(t, func(o *Options) { o.Log, o.PostTimeout = hangingLog{o.Log, false, true, &asked}, time.Hour })
-	for path, f := range map[string]*harness{
+// A client that has left must not keep a call to the log waiting: many of them would hold all readers of the log.
+func TestCallsToTheLogEndWithTheRequest(t *testing.T) {
+	var waiting atomic.Int64
+	hanging := func(l hangingLog) func(*setup) {
+		return func(o *setup) {
+			o.PostTimeout = time.Hour
+			o.wrapLog = func(log stream.Log) stream.Log { l.Log = log; return l }
+		}
+	}
+	latest := serve(t, hanging(hangingLog{latest: true, waiting: &waiting}))
+	bounds := serve(t, hanging(hangingLog{bounds: true, waiting: &waiting}))
+	for path, h := range map[string]*harness{
 		"/recent": latest, "/events?recent=3": latest, "/stats": bounds, "/events?last_event_id=a-1&lastEventId=a-2": bounds,
 	} {
 		ctx, leave := context.WithCancel(t.Context())
-		r, err := http.NewRequestWithContext(ctx, "GET", f.url+path, nil)
+		r, err := http.NewRequestWithContext(ctx, "GET", h.url+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var gone sync.WaitGroup
-		gone.Go(func() { plainly.Do(r) })
-		eventually(t, path+" asks the log", func() bool { return asked.Load() == 1 })
+		gone.Go(func() { h.client.Do(r) })
+		waitfor.Fact(t, path+" calls the log", func() bool { return waiting.Load() == 1 })
 		leave()
 		gone.Wait()
-		eventually(t, path+" no longer asks the log", func() bool { return asked.Load() == 0 })
+		waitfor.Fact(t, path+" no longer waits for the log", func() bool { return waiting.Load() == 0 })
 	}
-	if said := latest.log.String() + bounds.log.String(); strings.Contains(said, "level=WARN") {
-		t.Errorf("a visitor's leaving is a warning:\n%s", said)
+	if output := latest.output.String() + bounds.output.String(); strings.Contains(output, "level=WARN") {
+		t.Errorf("a client that has left is a warning:\n%s", output)
 	}
 }
 
-// A log that cannot be asked is told at once or after PostTimeout: as 503 to come back from, or as busy in a stream.
-func TestLogThatCannotBeAskedIsTold(t *testing.T) {
-	f := newHarness(t, func(o *Options) {
-		o.Log, o.PostTimeout = hangingLog{o.Log, true, true, new(atomic.Int64)}, 50*time.Millisecond
+// A log that does not return within PostTimeout is a 503 with Retry-After, or busy in a stream.
+func TestLogThatHangsIsReported(t *testing.T) {
+	h := serve(t, func(o *setup) {
+		o.PostTimeout = 50 * time.Millisecond
+		o.wrapLog = func(l stream.Log) stream.Log { return hangingLog{l, true, true, new(atomic.Int64)} }
 	})
 	for _, path := range []string{"/recent", "/stats"} {
-		if got := f.ask(t, "GET", path, ""); got.status != 503 || got.header.Get("Retry-After") == "" {
+		if got := h.ask(t, "GET", path, ""); got.status != 503 || got.header.Get("Retry-After") == "" {
 			t.Errorf("%s: got %d %q, Retry-After %q; want 503", path, got.status, got.body, got.header.Get("Retry-After"))
 		}
 	}
 	for _, path := range []string{"/events", "/events?last_event_id=a-1&lastEventId=a-2"} {
-		if got := f.ask(t, "GET", path, ""); got.status != 200 || !strings.HasPrefix(got.body, "event: busy\n") {
+		if got := h.ask(t, "GET", path, ""); got.status != 200 || !strings.HasPrefix(got.body, "event: busy\n") {
 			t.Errorf("%s: got %d %q, want busy", path, got.status, got.body)
 		}
 	}
 }
 
-// slowLog takes a second to tell a site's bounds, and for ever for the site hung.
+// slowLog takes a second to return the bounds of a site, and never returns those of the site hung.
 type slowLog struct {
 	stream.Log
-	asked, most *atomic.Int64
+	waiting, most *atomic.Int64
 }
 
 func (l slowLog) Bounds(ctx context.Context, site string) (stream.Bounds, error) {
-	if n := l.asked.Add(1); n > l.most.Load() {
+	if n := l.waiting.Add(1); n > l.most.Load() {
 		l.most.Store(n)
 	}
-	defer l.asked.Add(-1)
+	defer l.waiting.Add(-1)
 	if site == "hung" {
 		<-ctx.Done()
 		return stream.Bounds{}, ctx.Err()
@@ -107,10 +115,10 @@ func (l slowLog) Bounds(ctx context.Context, site string) (stream.Bounds, error)
 
 func (slowLog) Healthy() error { return nil }
 
-// One site's log that hangs must not cost the operator the numbers of the others, nor the scrape.
-func TestScrapeLeavesOutSitesWhoseLogCannotBeAsked(t *testing.T) {
+// One site whose log hangs costs the operator neither the numbers of the others nor the scrape.
+func TestScrapeLeavesOutSitesWhoseLogHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := slowLog{asked: new(atomic.Int64), most: new(atomic.Int64)}
+		log := slowLog{waiting: new(atomic.Int64), most: new(atomic.Int64)}
 		o := Options{Log: log, Registry: registry.New(log, registry.Options{}), Assets: fewAssets, Sites: []Site{{Name: "hung"}}}
 		var want []string
 		for i := range 7 {
@@ -122,9 +130,9 @@ func TestScrapeLeavesOutSitesWhoseLogCannotBeAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer server.Close()
-		begun := time.Now()
-		text := (&harness{Server: server}).scrape(t)
-		if took := time.Since(begun); took != keptWithin {
+		start := time.Now()
+		text := scrape(t, server)
+		if took := time.Since(start); took != keptWithin {
 			t.Errorf("the scrape took %v, want %v", took, keptWithin)
 		}
 		var got []string
@@ -137,14 +145,14 @@ func TestScrapeLeavesOutSitesWhoseLogCannotBeAsked(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		if strings.Contains(text, "proofstream_log_damage") {
-			t.Error("the metrics tell of the damage of a log that has no files")
+			t.Error("the metrics report damage of a log that has no files")
 		}
 		server.sites = map[string]*Site{}
 		for i := range 50 {
 			server.sites[fmt.Sprint(i)] = &Site{}
 		}
-		if (&harness{Server: server}).scrape(t); log.most.Load() != 8 {
-			t.Errorf("%d sites were asked for at once, want 8", log.most.Load())
+		if scrape(t, server); log.most.Load() != 8 {
+			t.Errorf("%d sites were read at once, want 8", log.most.Load())
 		}
 	})
 }
