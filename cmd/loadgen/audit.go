@@ -7,8 +7,8 @@ type audit struct {
 	Repeated   int64 `json:"repeated"`   // events received again, or after a later one
 	Disordered int64 `json:"disordered"` // subscribers whose order differs from the first subscriber's
 	Dropped    int64 `json:"dropped"`    // ready streams that ended without our closing them
-	Shed       int64 `json:"shed"`       // streams answered with "busy"
-	Failed     int64 `json:"failed"`     // connections refused, reset or answered with an error
+	Shed       int64 `json:"shed"`       // streams that got "busy"
+	Failed     int64 `json:"failed"`     // connections refused, reset or with an error status
 	Foreign    int64 `json:"foreign"`    // events that this run did not post
 }
 
@@ -75,7 +75,7 @@ func (p *pool) caughtUp(n int) bool {
 }
 
 // finishAudit counts as lost what the first n subscribers have not received by now, and counts the
-// subscribers whose order differs from the first one'p.
+// subscribers whose order differs from the first one's.
 func (p *pool) finishAudit(n int) {
 	p.caughtUpCount = 0
 	reference := -1

@@ -19,7 +19,7 @@ const (
 	chunkLast // after the size line of the last chunk
 )
 
-var errChunk = errors.New("the chunked coding of the answer is invalid")
+var errChunk = errors.New("the chunked coding of the response is invalid")
 
 // next returns the next payload in b, which aliases b, and the bytes after it. The payload is empty
 // if b has only framing.

@@ -22,7 +22,7 @@ var figures = []figure{
 	{name: "connected in, s", format: "%.2f", value: inPhase(phaseConnect, duration)},
 	{name: "posts/s, all connected", format: "%.0f", value: inPhase(phasePosts, postsRate)},
 	{name: "posts/s, one connected", format: "%.0f", value: inObservedPosts(postsRate)},
-	{name: "answer p99, one connected, ms", format: "%.2f", value: inObservedPosts(answerP99)},
+	{name: "response p99, one connected, ms", format: "%.2f", value: inObservedPosts(responseP99)},
 	{name: "resumed in, s", format: "%.2f", value: inPhase("resume", duration)},
 	{name: "p99 during churn, ms", format: "%.1f", value: inPhase("churn", deliveryP99)},
 	{name: "all freed in, s", format: "%.2f", value: inPhase("drop", func(p *Phase) float64 { return p.FreedSeconds })},
@@ -44,7 +44,7 @@ func duration(p *Phase) float64    { return p.Seconds }
 func postsRate(p *Phase) float64   { return p.PostsRate }
 func deliveryP50(p *Phase) float64 { return p.Latency.orZero().P50 }
 func deliveryP99(p *Phase) float64 { return p.Latency.orZero().P99 }
-func answerP99(p *Phase) float64   { return p.Answer.orZero().P99 }
+func responseP99(p *Phase) float64 { return p.Response.orZero().P99 }
 
 func serverMicros(p *Phase) float64 {
 	if p.Server == nil {

@@ -122,13 +122,13 @@ func (s *floor) read(fd int32) {
 			s.partial[fd] = append([]byte(nil), b...)
 			return
 		}
-		s.answer(fd, request)
+		s.respond(fd, request)
 		b = rest
 	}
 }
 
-// answer handles one request. A stream stays open; the others keep the connection alive.
-func (s *floor) answer(fd int32, r floorRequest) {
+// respond handles one request. A stream stays open; the others keep the connection alive.
+func (s *floor) respond(fd int32, r floorRequest) {
 	switch r.kind {
 	case requestEvents:
 		s.index = append(s.index, make([]int32, max(0, int(fd)+1-len(s.index)))...)

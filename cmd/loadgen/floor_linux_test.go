@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // startFloor serves a floor until the test ends and returns its URL.
@@ -61,10 +60,16 @@ func TestEveryPhaseAgainstFloor(t *testing.T) {
 
 // TestInterruptedRunWritesReport would catch a run that an interrupt does not stop, or that loses its report.
 func TestInterruptedRunWritesReport(t *testing.T) {
-	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
+	url := startFaulty(t, false, func(_, event int, frame string) string {
+		if event == 3 {
+			stop() // in the second of three phases
+		}
+		return frame
+	}).URL
 	var stdout strings.Builder
-	status := run(ctx, []string{"-url", startFloor(t), "-key", "k", "-subscribers", "50", "-idle-for", "1ms", "-events", "100", "-quiet",
+	status := run(ctx, []string{"-url", url, "-key", "right", "-subscribers", "50", "-idle-for", "1ms", "-events", "100", "-quiet",
 		"-phases", "connect,paced,burst", "-json", "-"}, os.Getenv, &stdout, io.Discard)
 	var r Report
 	if err := json.Unmarshal([]byte(stdout.String()), &r); err != nil || status != 1 || len(r.Phases) != 2 {
@@ -85,7 +90,7 @@ func TestReportNames(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout.String()), &r); err != nil || r.Tool != "loadgen" || len(r.Phases) != 2 {
 		t.Fatalf("%v in %s", err, stdout.String())
 	}
-	for _, name := range []string{"name", "subscribers", "seconds", "posts", "deliveries_per_second", "latency_ms", "answer_ms", "server", "generator", "audit"} {
+	for _, name := range []string{"name", "subscribers", "seconds", "posts", "deliveries_per_second", "latency_ms", "response_ms", "server", "generator", "audit"} {
 		if r.Phases[1][name] == nil {
 			t.Errorf("the paced phase has no %q", name)
 		}

@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// floorProtocol parses the requests of a floor and encodes its answers. It does not validate
+// floorProtocol parses the requests of a floor and encodes its responses. It does not validate
 // requests, because its only client is loadgen.
 type floorProtocol struct {
-	seq     int
-	history [historySize][]byte // by sequence modulo historySize: the newest frames
+	seq    int
+	replay [replaySize][]byte // by sequence modulo replaySize: the newest frames
 }
 
-const historySize = 1024 // events that a returning subscriber can have missed
+// replaySize is how many events a subscriber can miss and still get when it resumes.
+const replaySize = 1024
 
 type floorRequest struct {
 	kind   requestKind
@@ -69,7 +70,7 @@ func (s *floorProtocol) event(name []byte) []byte {
 	frame := fmt.Appendf(nil, "event: signup\ndata: {\"img_path\":\"default\",\"offer_name\":\"Tea\",\"user_name\":\"%s\",\"at\":\"%s\"}\nid: floor-%d\n\n",
 		name, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), s.seq)
 	frame = chunk(frame)
-	s.history[s.seq%historySize] = frame
+	s.replay[s.seq%replaySize] = frame
 	return frame
 }
 
@@ -77,27 +78,27 @@ func (s *floorProtocol) event(name []byte) []byte {
 func (s *floorProtocol) opening(lastID int) []byte {
 	at, replay := s.seq, "fresh"
 	if lastID >= 0 {
-		at, replay = max(min(lastID, s.seq), s.seq-historySize), "complete"
+		at, replay = max(min(lastID, s.seq), s.seq-replaySize), "complete"
 	}
 	b := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache, no-store, no-transform\r\nTransfer-Encoding: chunked\r\n\r\n")
 	b = append(b, chunk(fmt.Appendf(nil, "event: ready\nretry: 3000\ndata: {\"replay\":\"%s\",\"time\":\"%s\"}\nid: floor-%d\n\n",
 		replay, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), at))...)
 	for seq := at + 1; seq <= s.seq; seq++ {
-		b = append(b, s.history[seq%historySize]...)
+		b = append(b, s.replay[seq%replaySize]...)
 	}
 	return b
 }
 
-// stored encodes the answer to the latest signup.
+// stored encodes the response to the latest signup.
 func (s *floorProtocol) stored() []byte {
-	return answerJSON(fmt.Sprintf(`{"id":"floor-%d","duplicate":false}`, s.seq))
+	return responseJSON(fmt.Sprintf(`{"id":"floor-%d","duplicate":false}`, s.seq))
 }
 
 func (s *floorProtocol) stats(subscribers int) []byte {
-	return answerJSON(fmt.Sprintf(`{"subscribers":%d,"events":%d}`, subscribers, s.seq))
+	return responseJSON(fmt.Sprintf(`{"subscribers":%d,"events":%d}`, subscribers, s.seq))
 }
 
-func answerJSON(body string) []byte {
+func responseJSON(body string) []byte {
 	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 

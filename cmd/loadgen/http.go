@@ -13,14 +13,17 @@ type head struct {
 	length  int // of the body in bytes; -1: unknown
 }
 
-var errNotHTTP = errors.New("the answer is not HTTP/1.1")
+// maxHead is the largest response head in bytes.
+const maxHead = 64 << 10
+
+var errNotHTTP = errors.New("the response is not HTTP/1.1")
 
 // parseHead parses the response head at the start of b and returns the bytes after it. ok is false
-// while the head is incomplete. A head of more than 64 KiB is an error.
+// while the head is incomplete. A head of more than maxHead bytes is an error.
 func parseHead(b []byte) (h head, body []byte, ok bool, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
-		if len(b) > 64<<10 {
+		if len(b) > maxHead {
 			return h, nil, false, errNotHTTP
 		}
 		return h, nil, false, nil
@@ -54,7 +57,7 @@ func (h *head) header(line []byte) {
 	}
 }
 
-// body decodes the body that starts in b. whole is false while it is incomplete. text is as in answer.
+// body decodes the body that starts in b. whole is false while it is incomplete. text is that of a response.
 func (h head) body(b []byte) (text string, whole bool, err error) {
 	if !h.chunked {
 		if h.length < 0 {
@@ -74,12 +77,15 @@ func (h head) body(b []byte) (text string, whole bool, err error) {
 	return h.short(all), whole, nil
 }
 
+// maxShort is how much of a body an error message has at most, in bytes.
+const maxShort = 200
+
 // short returns the start of a body as one line for an error message, and "" for status 200.
 func (h head) short(b []byte) string {
 	if h.status == 200 {
 		return ""
 	}
-	return string(bytes.Join(bytes.Fields(b[:min(len(b), 200)]), []byte{' '}))
+	return string(bytes.Join(bytes.Fields(b[:min(len(b), maxShort)]), []byte{' '}))
 }
 
 func equalFold(b []byte, s string) bool {

@@ -39,7 +39,7 @@ the rate (PROOF_RATE_LIMIT=0). The phases run in the given order:
 
   connect  connect all subscribers at once until each is ready; then measure memory while idle
   paced    post -events at -rate per second (open loop); latency counts from the time an event is due
-  burst    post -burst events from one publisher, each after the answer to the one before
+  burst    post -burst events from one publisher, each after the response to the one before
   posts    post from all publishers: -posts events, or for -posts-for if no subscriber is connected
   resume   disconnect all, post -missed events, reconnect all with their last id
   churn    paced for -churn-for while -churn percent of the subscribers reconnect per minute

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	phaseConnect = "connect"
-	phasePosts   = "posts"
+	phaseConnect = "connect" // the only phase that needs no key
+	phasePosts   = "posts"   // its figures with all subscribers and with one are compared separately
 )
 
-// phases has the phases by their name in -phases.
+// phases has the phases by their name in -phases. usageText explains them.
 var phases = map[string]func(*runner, context.Context, *Phase) error{
 	phaseConnect: (*runner).connect,
 	"paced":      (*runner).paced,
@@ -26,8 +26,10 @@ var phases = map[string]func(*runner, context.Context, *Phase) error{
 	"drop":       (*runner).drop,
 }
 
+// phaseNames returns the names of all phases in alphabetical order.
 func phaseNames() []string { return slices.Sorted(maps.Keys(phases)) }
 
+// connect is the phase that connects all subscribers.
 func (r *runner) connect(ctx context.Context, p *Phase) error {
 	r.pool.leave(r.connected)
 	r.connected = len(r.pool.subs)
@@ -58,6 +60,7 @@ func (r *runner) measureIdle(ctx context.Context, p *Phase, before int64) error 
 	return err
 }
 
+// paced is the phase that posts at a fixed rate.
 func (r *runner) paced(ctx context.Context, p *Phase) error {
 	start := clock()
 	err := r.publish(ctx, p.Subscribers, func() error { return r.pacedPosts(ctx, r.o.events, r.o.rate) }, nil)
@@ -65,6 +68,7 @@ func (r *runner) paced(ctx context.Context, p *Phase) error {
 	return err
 }
 
+// burst is the phase in which one publisher posts as fast as it gets responses.
 func (r *runner) burst(ctx context.Context, p *Phase) error {
 	start := clock()
 	err := r.publish(ctx, p.Subscribers, func() error { return r.burstPosts(ctx, r.o.burst) }, nil)
@@ -72,6 +76,7 @@ func (r *runner) burst(ctx context.Context, p *Phase) error {
 	return err
 }
 
+// posts is the phase in which all publishers post as fast as they get responses. Without subscribers it connects one.
 func (r *runner) posts(ctx context.Context, p *Phase) error {
 	count, length := r.o.posts, r.o.wait
 	if r.connected == 0 {
@@ -105,6 +110,7 @@ func (r *runner) connectObserver(ctx context.Context, p *Phase) error {
 	return err
 }
 
+// resume is the phase that disconnects all subscribers, posts, and reconnects them with their last ids.
 func (r *runner) resume(ctx context.Context, p *Phase) error {
 	r.pool.leave(r.connected)
 	if err := r.awaitDisconnects(ctx, p); err != nil {
@@ -123,6 +129,7 @@ func (r *runner) resume(ctx context.Context, p *Phase) error {
 	return err
 }
 
+// churn is the phase in which subscribers reconnect while events are posted at a fixed rate.
 func (r *runner) churn(ctx context.Context, p *Phase) error {
 	start := clock()
 	reconnect := func() {
@@ -139,6 +146,7 @@ func (r *runner) churn(ctx context.Context, p *Phase) error {
 	return err
 }
 
+// drop is the phase that disconnects all subscribers.
 func (r *runner) drop(ctx context.Context, p *Phase) error {
 	r.pool.leave(r.connected)
 	r.connected = 0
@@ -169,18 +177,18 @@ func (r *runner) serverSubscribers(ctx context.Context) (n int, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	answer, err := r.client.Do(request)
+	response, err := r.client.Do(request)
 	if err != nil {
 		return 0, false
 	}
-	defer answer.Body.Close()
+	defer response.Body.Close()
 	var stats struct{ Subscribers int }
-	err = json.NewDecoder(answer.Body).Decode(&stats)
-	return stats.Subscribers, err == nil && answer.StatusCode == http.StatusOK
+	err = json.NewDecoder(response.Body).Decode(&stats)
+	return stats.Subscribers, err == nil && response.StatusCode == http.StatusOK
 }
 
 // pollUntil polls the pool until done returns true, the limit has passed or ctx is done. The
-// audit tells the cases apart.
+// audit distinguishes the cases.
 func (r *runner) pollUntil(ctx context.Context, limit time.Duration, done func() bool) error {
 	for end := clock() + int64(limit); !done() && clock() <= end && ctx.Err() == nil; {
 		if err := r.poll(); err != nil {
@@ -190,8 +198,11 @@ func (r *runner) pollUntil(ctx context.Context, limit time.Duration, done func()
 	return nil
 }
 
+// pollInterval is the longest time that one poll waits for sockets.
+const pollInterval = 5 * time.Millisecond
+
 func (r *runner) poll() error {
-	err := r.pool.poll(5 * time.Millisecond)
+	err := r.pool.poll(pollInterval)
 	r.progress.update(r)
 	return err
 }

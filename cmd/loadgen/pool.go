@@ -37,9 +37,14 @@ type retry struct {
 }
 
 const (
-	maxConnecting   = 1024                   // connections being opened at a time, so that the accept queue does not overflow
-	reconnectDelay  = 500 * time.Millisecond // after a stream ended or a connection failed
-	reconnectIfShed = 5 * time.Second        // after a "busy" frame
+	// maxConnecting is how many connections are opened at a time, so that the server's accept queue does not overflow.
+	maxConnecting = 1024
+
+	// reconnectDelay is the delay before a reconnection after a stream ended or a connection failed.
+	reconnectDelay = 500 * time.Millisecond
+
+	// reconnectIfShed is the delay before a reconnection after a "busy" frame.
+	reconnectIfShed = 5 * time.Second
 )
 
 // newPool returns n subscribers, none of them connected.

@@ -17,20 +17,23 @@ type poster struct {
 	request []byte
 	at      int // offset of the tag in request
 	conn    net.Conn
-	buffer  []byte // of a whole answer; longer ones are an error
+	buffer  []byte // holds a whole response; a longer one is an error
 }
 
-// answer is the response to a post. text is the start of the body as one line, and empty for 200.
-type answer struct {
+// response is the response to a post. text is the start of the body as one line, and empty for status 200.
+type response struct {
 	status int
 	text   string
 }
 
-// The data of an event with this body is 105 bytes long.
+// A body is bodyStart, a tag and bodyEnd. The data of its event is 105 bytes long.
 const (
-	bodyStart = `{"user_name":"`
-	bodyEnd   = `","offer_name":"Tea"}`
+	bodyStart = `{"user_name":"`        // up to the value of user_name
+	bodyEnd   = `","offer_name":"Tea"}` // the rest
 )
+
+// postTimeout is the longest time from a request to the end of its response.
+const postTimeout = 10 * time.Second
 
 func newPoster(t *target, key string, c *tagCodec) *poster {
 	p := &poster{target: t, tags: c, buffer: make([]byte, 16<<10)}
@@ -45,18 +48,18 @@ func newPoster(t *target, key string, c *tagCodec) *poster {
 	return p
 }
 
-// post posts one signup and awaits its answer for at most 10 s. After an error the outcome is
+// post posts one signup and awaits its response for at most postTimeout. After an error the outcome is
 // unknown, and the next post opens a new connection.
-func (p *poster) post(k tag) (answer, error) {
+func (p *poster) post(k tag) (response, error) {
 	if err := p.connect(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	p.tags.put(p.request[p.at:], k)
-	_ = p.conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = p.conn.SetDeadline(time.Now().Add(postTimeout))
 	a, err := p.exchange()
 	if err != nil {
 		p.close()
-		return answer{}, fmt.Errorf("post a signup: %w", err)
+		return response{}, fmt.Errorf("post a signup: %w", err)
 	}
 	return a, nil
 }
@@ -77,28 +80,29 @@ func (p *poster) close() {
 	}
 }
 
-func (p *poster) exchange() (answer, error) {
+// exchange sends the request and reads one response.
+func (p *poster) exchange() (response, error) {
 	if _, err := p.conn.Write(p.request); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for got := 0; ; {
 		n, err := p.conn.Read(p.buffer[got:])
 		if got += n; n == 0 {
-			return answer{}, cmp.Or(err, io.ErrUnexpectedEOF)
+			return response{}, cmp.Or(err, io.ErrUnexpectedEOF)
 		}
 		h, body, ok, err := parseHead(p.buffer[:got])
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 		if !ok {
 			continue
 		}
 		text, whole, err := h.body(body)
 		if err != nil || whole {
-			return answer{h.status, text}, err
+			return response{h.status, text}, err
 		}
 		if got == len(p.buffer) {
-			return answer{}, fmt.Errorf("the answer is longer than %d bytes", got)
+			return response{}, fmt.Errorf("the response is longer than %d bytes", got)
 		}
 	}
 }

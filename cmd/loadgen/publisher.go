@@ -11,7 +11,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// publisher posts one signup at a time and awaits the answer, so its events have one order, which
+// publisher posts one signup at a time and awaits the response, so its events have one order, which
 // every subscriber must see. One goroutine at a time may call publish; the polling goroutine calls
 // stored and reads posted and due meanwhile. The other fields are read between phases.
 type publisher struct {
@@ -23,52 +23,55 @@ type publisher struct {
 	mu      sync.Mutex                // guards unknown
 	unknown map[uint32]bool           // sequences whose outcome is unknown: receiving them or not is correct
 
-	answers *hdrhistogram.Histogram // microseconds from request to answer
-	refused int                     // posts answered 429: not stored, the sequence is used again
-	unclear int                     // posts answered 5xx or not at all: outcome unknown
-	problem string                  // the latest such answer
+	responses *hdrhistogram.Histogram // microseconds from request to response
+	refused   int                     // posts with status 429: not stored, the sequence is used again
+	unclear   int                     // posts with status 5xx or without a response: outcome unknown
+	problem   string                  // description of the latest of these
 }
 
 // maxInFlight is how many events of a publisher can be on their way to subscribers before their
 // latencies are computed from the wrong due time.
 const maxInFlight = 1 << 14
 
+// refusalDelay is how long a publisher waits after a post that was refused or failed.
+const refusalDelay = 10 * time.Millisecond
+
 // newLatencies returns a histogram of 1 µs to 10 minutes with three significant digits.
 func newLatencies() *hdrhistogram.Histogram { return hdrhistogram.New(1, 600e6, 3) }
 
 func newPublisher(index int, t *target, key string, c *tagCodec) *publisher {
 	return &publisher{
-		index: index, poster: newPoster(t, key, c), unknown: map[uint32]bool{}, answers: newLatencies(),
+		index: index, poster: newPoster(t, key, c), unknown: map[uint32]bool{}, responses: newLatencies(),
 	}
 }
 
 // errRejected means that the server rejects every post of this run.
 var errRejected = errors.New("the server rejects signups")
 
-// publish posts the next event, due at the given clock time, and awaits the answer. It returns an
+// publish posts the next event, due at the given clock time, and awaits the response. It returns an
 // error only if further posts cannot succeed; it counts other outcomes.
 func (p *publisher) publish(due int64) error {
 	seq := p.posted.Load()
 	p.due[seq%maxInFlight].Store(due)
 	sent := clock()
-	answer, err := p.poster.post(tag{p.index, seq})
-	_ = p.answers.RecordValue(max(1, (clock()-sent)/1e3))
+	response, err := p.poster.post(tag{p.index, seq})
+	_ = p.responses.RecordValue(max(1, (clock()-sent)/1e3))
 	switch {
 	case err != nil:
 		p.problem = err.Error()
 		p.recordUnclear(seq)
-	case answer.status == http.StatusOK:
+	case response.status == http.StatusOK:
 		p.posted.Add(1)
-	case answer.status == http.StatusTooManyRequests:
+	case response.status == http.StatusTooManyRequests:
 		p.refused++
 		p.problem = "429: the server limits the rate; start it with PROOF_RATE_LIMIT=0 to measure it"
-		time.Sleep(10 * time.Millisecond)
-	case answer.status >= 500:
-		p.problem = fmt.Sprintf("%d: %s", answer.status, answer.text)
+		time.Sleep(refusalDelay)
+	case response.status >= 500:
+		p.problem = fmt.Sprintf("%d: %s", response.status, response.text)
 		p.recordUnclear(seq)
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(refusalDelay)
 	default:
-		return fmt.Errorf("%w: POST /signup answered %d %s%s", errRejected, answer.status, answer.text, advice(answer.status))
+		return fmt.Errorf("%w: POST /signup got status %d %s%s", errRejected, response.status, response.text, advice(response.status))
 	}
 	return nil
 }
@@ -95,6 +98,7 @@ func (p *publisher) stored(from, to uint32) int {
 	return n
 }
 
+// advice says what to change after a rejected post.
 func advice(status int) string {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:

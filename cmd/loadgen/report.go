@@ -13,8 +13,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Report is the result of one run. Reports are kept and compared by later versions, so the names in
-// the JSON must not change.
+// Report is the result of one run. Users keep reports and compare them with those of later versions,
+// so the names in the JSON must not change.
 type Report struct {
 	Tool        string    `json:"tool"` // always "loadgen"
 	Label       string    `json:"label"`
@@ -44,9 +44,9 @@ type Phase struct {
 	Reconnects      int          `json:"reconnects,omitempty"`
 	FreedSeconds    float64      `json:"freed_seconds,omitempty"`
 	BytesSubscriber float64      `json:"bytes_per_subscriber,omitempty"`
-	Latency         *Percentiles `json:"latency_ms,omitempty"` // from an event's due time to each subscriber
-	Join            *Percentiles `json:"join_ms,omitempty"`    // from connect to the ready frame
-	Answer          *Percentiles `json:"answer_ms,omitempty"`  // from a post to its answer
+	Latency         *Percentiles `json:"latency_ms,omitempty"`  // from an event's due time to each subscriber
+	Join            *Percentiles `json:"join_ms,omitempty"`     // from connect to the ready frame
+	Response        *Percentiles `json:"response_ms,omitempty"` // from a post to its response
 	Server          *Usage       `json:"server,omitempty"`
 	Generator       *Usage       `json:"generator,omitempty"`
 	Audit           audit        `json:"audit"`

@@ -23,8 +23,10 @@ type runner struct {
 	report     *Report
 }
 
+// reserve is the number of descriptors for standard streams, epoll, files and /stats.
+const reserve = 40
+
 func newRunner(t *target, o *options, p *progress) (*runner, error) {
-	const reserve = 40 // descriptors for standard streams, epoll, files and /stats
 	fits, limit := fitDescriptors(o.subscribers, reserve+o.publishers)
 	if fits < o.subscribers {
 		p.printf("only %d of %d subscribers: this process may open %d descriptors; raise it with ulimit -n, or run several generators", fits, o.subscribers, limit)
@@ -89,7 +91,7 @@ func (r *runner) phase(ctx context.Context, name string) error {
 	r.meter.stop(p)
 	r.pool.finishAudit(p.Subscribers)
 	p.Audit = r.pool.counts.since(before)
-	p.Answer = percentiles(r.collectPublishers(p, posted))
+	p.Response = percentiles(r.collectPublishers(p, posted))
 	p.Latency, p.Join = percentiles(r.pool.latency), percentiles(r.pool.joins)
 	p.computeRates()
 	r.report.Phases = append(r.report.Phases, p)
@@ -109,23 +111,23 @@ func (r *runner) posted() int {
 
 func (r *runner) resetPublishers() (posted int) {
 	for _, p := range r.publishers {
-		p.answers.Reset()
+		p.responses.Reset()
 		p.refused, p.unclear = 0, 0
 	}
 	return r.posted()
 }
 
-// collectPublishers adds the outcomes of the posts to phase and returns the latencies of answers.
+// collectPublishers adds the outcomes of the posts to phase and returns the latencies of responses.
 // before is the value of posted at the start of the phase.
 func (r *runner) collectPublishers(phase *Phase, before int) *hdrhistogram.Histogram {
-	answers := newLatencies()
+	responses := newLatencies()
 	for _, p := range r.publishers {
-		answers.Merge(p.answers)
+		responses.Merge(p.responses)
 		phase.Refused += p.refused
 		phase.Unclear += p.unclear
 		r.report.Problem = cmp.Or(p.problem, r.report.Problem)
 	}
 	phase.Posts = r.posted() - before
 	r.report.Problem = cmp.Or(r.pool.problem, r.report.Problem)
-	return answers
+	return responses
 }

@@ -67,7 +67,7 @@ func (r *runner) pacedPosts(ctx context.Context, events int, rate float64) error
 	return group.Wait()
 }
 
-// burstPosts posts n events from one publisher without a pause (closed loop).
+// burstPosts posts n events from one publisher without a delay (closed loop).
 func (r *runner) burstPosts(ctx context.Context, n int) error {
 	for range n {
 		if ctx.Err() != nil {
@@ -80,7 +80,7 @@ func (r *runner) burstPosts(ctx context.Context, n int) error {
 	return nil
 }
 
-// concurrentPosts posts from all publishers without a pause (closed loop), for at most the given
+// concurrentPosts posts from all publishers without a delay (closed loop), for at most the given
 // length and, unless n is 0, at most n events.
 func (r *runner) concurrentPosts(ctx context.Context, n int, length time.Duration) error {
 	var taken atomic.Int64

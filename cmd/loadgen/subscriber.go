@@ -25,7 +25,7 @@ const (
 	stateIdle       state = iota // not connected
 	stateConnecting              // connection opened, no ready frame yet
 	stateReady                   // ready frame received
-	stateRejected                // answered with "busy"; the server closes the connection
+	stateRejected                // got "busy"; the server closes the connection
 	states                       // number of states
 )
 
@@ -57,9 +57,9 @@ func (s *subscriber) takeHead(b []byte) (body []byte, status int, err error) {
 func statusProblem(status int) string {
 	switch status {
 	case http.StatusNotFound:
-		return "GET /events answered 404: the site does not exist, or -url is not the address of the installation"
+		return "GET /events got status 404: the site does not exist, or -url is not the address of the installation"
 	case http.StatusForbidden:
-		return "GET /events answered 403: loadgen sends no Origin; a proxy before the service refuses the request"
+		return "GET /events got status 403: loadgen sends no Origin; a proxy before the service refuses the request"
 	}
-	return "GET /events answered " + http.StatusText(status)
+	return "GET /events got status " + http.StatusText(status)
 }

@@ -38,12 +38,12 @@ func (p *Phase) row() string {
 	return strings.Join(cells, "\t") + "\t"
 }
 
-// latencyCells has the latency of deliveries, else of answers, else of connections. The posts phase
-// has that of answers.
+// latencyCells has the latency of deliveries, else of responses, else of connections. The posts phase
+// has that of responses.
 func (p *Phase) latencyCells() []string {
 	shown := p.Latency
 	if shown == nil || p.Name == phasePosts {
-		shown = p.Answer
+		shown = p.Response
 	}
 	if shown == nil {
 		shown = p.Join

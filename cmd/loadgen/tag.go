@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// tag identifies one posted event. A publisher awaits each answer before it posts again, so the
+// tag identifies one posted event. A publisher awaits each response before it posts again, so the
 // sequences of one publisher are ordered.
 type tag struct {
 	publisher int    // 0 to maxPublishers-1
@@ -14,14 +14,14 @@ type tag struct {
 }
 
 const (
-	publisherDigits = 2
-	seqDigits       = 7
-	maxPublishers   = 100 // publisherDigits can number this many
+	publisherDigits = 2   // digits of a publisher's index in an encoded tag
+	seqDigits       = 7   // digits of a sequence in an encoded tag
+	maxPublishers   = 100 // publishers that publisherDigits can number
 )
 
 // tagCodec writes and finds the tags of one run. They travel in user_name as RUN-PUBLISHER-SEQ. The
 // fixed width lets a publisher build its request once and change only the digits; the random RUN
-// tells our signups from others on the same site.
+// distinguishes our signups from others on the same site.
 type tagCodec struct {
 	prefix []byte // RUN and a hyphen, such as "K3V9F2-"
 }

@@ -18,6 +18,9 @@ type target struct {
 	address *net.TCPAddr
 }
 
+// dialTimeout is the longest time to open a connection.
+const dialTimeout = 10 * time.Second
+
 // resolveTarget parses the address of an installation and checks that it accepts connections.
 func resolveTarget(raw string) (*target, error) {
 	u, err := url.Parse(raw)
@@ -28,9 +31,9 @@ func resolveTarget(raw string) (*target, error) {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort(u.Hostname(), port), 5*time.Second)
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(u.Hostname(), port), dialTimeout)
 	if err != nil {
-		return nil, fmt.Errorf("nothing answers at %s (%w); start the service, or pass its address with -url", raw, err)
+		return nil, fmt.Errorf("nothing listens at %s (%w); start the service, or pass its address with -url", raw, err)
 	}
 	defer conn.Close()
 	t := &target{url: u, host: u.Host, address: conn.RemoteAddr().(*net.TCPAddr)}
@@ -47,7 +50,7 @@ func (t *target) client() *http.Client {
 
 // dial opens one connection to the target.
 func (t *target) dial() (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	dialer := &net.Dialer{Timeout: dialTimeout}
 	if t.tls == nil {
 		return dialer.Dial("tcp", t.address.String())
 	}
