@@ -6,7 +6,8 @@ import (
 	"proofstream/stream/sqlitelog"
 )
 
-// backup writes a consistent copy of the embedded log to a new file, also while a service runs on it.
+// backup writes a consistent copy of the embedded log to the file that the first argument names. The service may run
+// meanwhile. An existing file is an error.
 func backup(ctx context.Context, c invocation) error {
 	cfg, err := readConfig(c.environ)
 	if err != nil {

@@ -10,33 +10,34 @@ import (
 	"slices"
 )
 
-// command is what the first argument of the program can ask for.
+// command is one command of the program: its first argument.
 type command struct {
-	name, args  string
-	least, most int // arguments after the name
-	does        string
+	name        string
+	args        string // its arguments, as usage shows them
+	least, most int    // number of its arguments
+	does        string // one line for usage
 	run         func(ctx context.Context, c invocation) error
 }
 
-// invocation is the world of a command.
+// invocation is what a command reads and writes.
 type invocation struct {
 	args           []string // after the command's name
 	environ        []string // as os.Environ gives it
 	stdout, stderr io.Writer
 }
 
-// commands returns all but the service itself, which runs without an argument.
+// commands returns the commands in the order of usage. Without a command the program runs the service.
 func commands() []command {
 	return []command{
-		{"backup", "FILE", 1, 1, "a consistent copy of the embedded event log, also while the service runs", backup},
-		{"export", "[SITE]", 0, 1, "all kept signups of a site, oldest first, one JSON object a line", export},
-		{"version", "", 0, 0, "version, revision, Go version", version},
-		{"help", "", 0, 0, "this text, as do -h and --help", help},
+		{"backup", "FILE", 1, 1, "writes a consistent copy of the embedded event log, also while the service runs", backup},
+		{"export", "[SITE]", 0, 1, "prints all kept signups of a site, oldest first, one JSON object a line", export},
+		{"version", "", 0, 0, "prints version, revision and Go version", version},
+		{"help", "", 0, 0, "prints this text, as do -h and --help", help},
 	}
 }
 
-// execute does what the arguments ask for and returns the exit status: 2 for arguments or a configuration
-// that cannot be used, 1 for any other error.
+// execute runs the command that args name, or the service without any, and returns the exit status: 2 for unknown
+// arguments, an invalid configuration or an unknown site, 1 for any other error. It prints an error to stderr.
 func execute(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	do, c := serve, invocation{environ: environ, stdout: stdout, stderr: stderr}
 	if len(args) > 0 {
@@ -54,8 +55,8 @@ func execute(ctx context.Context, args, environ []string, stdout, stderr io.Writ
 	return 0
 }
 
-// findCommand returns the command that the arguments begin with; ok is false when there is none that
-// takes them.
+// findCommand returns the command that args[0] names. ok is false if there is none, or if it does not accept that many
+// arguments.
 func findCommand(args []string) (found command, ok bool) {
 	name, n := args[0], len(args)-1
 	if name == "-h" || name == "--help" {
@@ -69,9 +70,10 @@ func findCommand(args []string) (found command, ok bool) {
 	return all[i], true
 }
 
-// errUnknownSite: export was asked for a site that is neither configured nor in the log.
+// errUnknownSite means that the site to export is neither configured nor in the log.
 var errUnknownSite = errors.New("unknown site")
 
+// exitStatus returns the exit status for an error of a command.
 func exitStatus(err error) int {
 	var config *ConfigError
 	if errors.As(err, &config) || errors.Is(err, errUnknownSite) {

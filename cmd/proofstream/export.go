@@ -16,8 +16,8 @@ import (
 	"proofstream/stream/sqlitelog"
 )
 
-// export writes the kept signups of a site to stdout, oldest first, as NDJSON: the data of each as it is
-// streamed, its id the first member.
+// export writes all kept signups of a site to stdout, oldest first, as NDJSON. A line is the JSON object that the
+// stream sends as data, with the id as its first member. Retractions are left out.
 func export(ctx context.Context, c invocation) error {
 	cfg, err := readConfig(c.environ)
 	if err != nil {
@@ -33,7 +33,7 @@ func export(ctx context.Context, c invocation) error {
 	return exportEmbedded(ctx, cfg, site, c.stdout)
 }
 
-// openEmbedded opens the embedded log for reading, or says what to do when there is none.
+// openEmbedded opens the embedded log for reading. If there is none, the error names PROOF_DATA_DIR.
 func openEmbedded(cfg Config) (*sqlitelog.Reader, error) {
 	reader, err := sqlitelog.OpenReader(cfg.DataDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,7 +42,7 @@ func openEmbedded(cfg Config) (*sqlitelog.Reader, error) {
 	return reader, err
 }
 
-// exportEmbedded reads the embedded log, which another process may be running.
+// exportEmbedded exports from the embedded log. The service may run meanwhile.
 func exportEmbedded(ctx context.Context, cfg Config, site string, w io.Writer) error {
 	reader, err := openEmbedded(cfg)
 	if err != nil {
@@ -55,7 +55,7 @@ func exportEmbedded(ctx context.Context, cfg Config, site string, w io.Writer) e
 		return err
 	case slices.Contains(sites, site):
 	case cfg.hasSite(site):
-		return nil // nothing was posted for it yet
+		return nil // configured, and nothing was posted yet
 	default:
 		return unknownSite(site)
 	}
@@ -68,7 +68,8 @@ func exportEmbedded(ctx context.Context, cfg Config, site string, w io.Writer) e
 	})
 }
 
-// exportCluster reads the cluster's log, once the cluster is there.
+// exportCluster exports from the cluster. It waits until the cluster can be reached. It logs warnings and errors only,
+// because an operator reads stderr beside the output.
 func exportCluster(ctx context.Context, cfg Config, site string, c invocation) error {
 	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn)
 	o := clusterOptions(cfg, newLogger(cfg, c.stderr))
@@ -78,7 +79,7 @@ func exportCluster(ctx context.Context, cfg Config, site string, c invocation) e
 		return err
 	}
 	defer log.Close()
-	exists, err := log.Exists(ctx, site) // to read a log that does not exist would create it
+	exists, err := log.Exists(ctx, site) // reading a stream that does not exist would create it
 	switch {
 	case err != nil:
 		return err
@@ -98,10 +99,10 @@ func (c Config) hasSite(name string) bool {
 	return slices.ContainsFunc(c.Sites, func(s Site) bool { return s.Name == name })
 }
 
-// exportPage is how many events are read from the log at once.
+// exportPage is the number of events that one read of the cluster's log returns at most.
 const exportPage = 500
 
-// keptEvents yields the kept events of a site up to the newest of the moment, oldest first.
+// keptEvents yields the kept events of a site, oldest first, up to the high watermark at the call.
 func keptEvents(ctx context.Context, log stream.Log, site string) iter.Seq2[stream.Event, error] {
 	return func(yield func(stream.Event, error) bool) {
 		b, err := log.Bounds(ctx, site)
@@ -123,6 +124,7 @@ func keptEvents(ctx context.Context, log stream.Log, site string) iter.Seq2[stre
 	}
 }
 
+// writeSignups writes the signups among events as NDJSON.
 func writeSignups(w io.Writer, events iter.Seq2[stream.Event, error]) error {
 	out := bufio.NewWriter(w)
 	for ev, err := range events {
@@ -133,7 +135,7 @@ func writeSignups(w io.Writer, events iter.Seq2[stream.Event, error]) error {
 			continue
 		}
 		f := stream.NewFrame(ev)
-		if _, err := fmt.Fprintf(out, "{\"id\":%q,%s\n", f.ID(), f.Data()[1:]); err != nil { // data is an object
+		if _, err := fmt.Fprintf(out, "{\"id\":%q,%s\n", f.ID(), f.Data()[1:]); err != nil { // Data is an object: [1:] drops its brace
 			return err
 		}
 	}

@@ -13,13 +13,14 @@ import (
 	"proofstream/api/sse"
 )
 
-// listen opens the address that a variable names, or says what to do when it cannot.
+// listen listens on addr, the value of an environment variable. The error says how to change the variable; it is an
+// *addressTakenError when another program has the address.
 func listen(variable, addr string) (net.Listener, error) {
 	config := sse.ListenConfig()
 	l, err := config.Listen(context.Background(), "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &takenError{addr, variable}
+		return nil, &addressTakenError{addr, variable}
 	case errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("not allowed to listen on %s: set %s to a port above 1023, or grant CAP_NET_BIND_SERVICE", addr, variable)
 	case err != nil:
@@ -29,17 +30,17 @@ func listen(variable, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// takenError says that an address to listen on is another program's.
-type takenError struct{ addr, variable string }
+// addressTakenError is the error of listen when another program listens on the address.
+type addressTakenError struct{ addr, variable string }
 
-func (e *takenError) Error() string {
-	return fmt.Sprintf("%s is taken by another program: end that one, or set %s to a free address", e.addr, e.variable)
+func (e *addressTakenError) Error() string {
+	return fmt.Sprintf("%s is taken by another program: stop it, or set %s to a free address", e.addr, e.variable)
 }
 
-func (e *takenError) Unwrap() error { return syscall.EADDRINUSE }
+func (e *addressTakenError) Unwrap() error { return syscall.EADDRINUSE }
 
-// announce tells that the service is up. With a key made up for this run it also gives a line to
-// paste, and the address of a demo page that knows the key: the fragment of an address is never sent.
+// announce logs that the service is up. With a generated key it also prints to w a curl command to paste and the
+// address of the demo page with the key. The key is in the fragment of that address, which browsers do not send.
 func announce(logger *slog.Logger, cfg Config, w io.Writer, addr net.Addr) {
 	scheme := "http"
 	if cfg.secure() {
@@ -52,7 +53,7 @@ func announce(logger *slog.Logger, cfg Config, w io.Writer, addr net.Addr) {
 	logger.Info("serving", "url", base, "max_subscribers", cfg.MaxSubscribers, "retain", cfg.Retain)
 	if key := cfg.GeneratedKey; key != "" {
 		fmt.Fprintf(w, `
-No API key is configured, so this one holds until the service stops: %s
+No API key is configured, so this one is valid until the service stops: %s
 
 See the card on the demo page:
   %s/#key=%s

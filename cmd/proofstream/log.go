@@ -9,7 +9,7 @@ import (
 	"proofstream/stream/sqlitelog"
 )
 
-// eventLog is a stream.Log with its life: it is opened, runs until its context ends, and is closed.
+// eventLog is a stream.Log with its life cycle: Open, then Run until its context ends, then Close.
 type eventLog interface {
 	stream.Log
 	Open(ctx context.Context) error
@@ -17,8 +17,10 @@ type eventLog interface {
 	Close() error
 }
 
+// limits returns the retention of each site.
 func (c Config) limits() stream.Limits { return stream.Limits{Events: c.Retain, Age: c.Retention} }
 
+// siteNames returns the configured sites, the default one first.
 func (c Config) siteNames() (names []string) {
 	for _, site := range c.Sites {
 		names = append(names, site.Name)

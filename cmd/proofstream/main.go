@@ -1,5 +1,5 @@
-// Command proofstream announces signups on open web pages: backends post them, browsers subscribe
-// to them. It is configured by environment variables alone; .env.example lists them.
+// Command proofstream shows signups on open web pages: backends post them over HTTP, browsers receive them as
+// Server-Sent Events. Environment variables alone configure it; .env.example lists them.
 package main
 
 import (
@@ -10,7 +10,6 @@ import (
 )
 
 func main() {
-	spareMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once

@@ -11,16 +11,26 @@ import (
 	"time"
 )
 
-// ops serves metrics and profiles, on an address of its own.
+// ops is the listener for operators: metrics and profiles.
 type ops struct {
-	l net.Listener // nil for none
+	l net.Listener // nil: nothing is served
 }
 
-// defaultMetricsAddr is where metrics are served unless PROOF_METRICS_ADDR says otherwise.
+// defaultMetricsAddr is the default of PROOF_METRICS_ADDR.
 const defaultMetricsAddr = "localhost:9609"
 
-// openOps listens on PROOF_METRICS_ADDR; empty is nowhere. That the default address is taken, as by
-// a second instance on the same machine, is told but no reason not to start: nobody asked for it.
+const (
+	// opsHeaderTimeout is the longest time that a client may take to send the head of a request.
+	opsHeaderTimeout = 8 * time.Second
+
+	// opsIdleTimeout is the longest time that a connection stays open between two requests. Prometheus scrapes once a
+	// minute by default and then reuses its connection.
+	opsIdleTimeout = 2 * time.Minute
+)
+
+// openOps listens on addr, the value of PROOF_METRICS_ADDR; when it is empty, nothing is served. If another program
+// has the default address, such as a second instance on the same machine, openOps logs a warning and the service runs
+// without metrics, because nobody asked for that address.
 func openOps(addr string, logger *slog.Logger) (ops, error) {
 	if addr == "" {
 		return ops{}, nil
@@ -36,19 +46,19 @@ func openOps(addr string, logger *slog.Logger) (ops, error) {
 	return ops{l}, nil
 }
 
-// close is for an address that is not served after all.
+// close closes the listener. Call it only if serve will not run.
 func (o ops) close() {
 	if o.l != nil {
 		o.l.Close()
 	}
 }
 
-// serve answers operators until ctx ends: as long as anything else runs, so that a drain can be watched.
+// serve serves h until ctx ends. It runs until everything else has ended, so that metrics show a drain.
 func (o ops) serve(ctx context.Context, h http.Handler) error {
 	if o.l == nil {
 		return nil
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 8 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: opsHeaderTimeout, IdleTimeout: opsIdleTimeout}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
 	if err := server.Serve(o.l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve metrics: %w", err)

@@ -2,5 +2,5 @@
 
 package main
 
-// descriptorLimit is zero, unknown: this system has no such limit to ask for.
+// descriptorLimit returns 0, unknown: this system has no such limit.
 func descriptorLimit() uint64 { return 0 }

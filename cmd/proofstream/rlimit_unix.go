@@ -4,8 +4,8 @@ package main
 
 import "syscall"
 
-// descriptorLimit is how many files this process may have open. The Go runtime has already raised the soft
-// limit to the hard one. Zero is unknown.
+// descriptorLimit returns the number of files that this process may have open; 0 is unknown. The Go runtime raises the
+// soft limit to the hard one at start.
 func descriptorLimit() uint64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -19,9 +19,9 @@ import (
 	"proofstream/stream/sqlitelog"
 )
 
-// run is the program: it serves what environ configures until ctx ends, then ends every stream and
-// returns nil. It tells people on stderr, and calls ready, if given, with the address once it
-// serves. The error is a *ConfigError when environ is at fault.
+// run runs the service that environ configures until ctx ends; then it ends every stream and returns nil. It logs to
+// stderr. It calls ready, unless nil, with the listening address as soon as the event log is open. An invalid environ is
+// a *ConfigError.
 func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net.Addr)) error {
 	cfg, err := readConfig(environ)
 	if err != nil {
@@ -31,52 +31,46 @@ func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net
 	build := thisBuild()
 	logger.Info("starting", "version", build.Version, "revision", build.Revision)
 	logger.Debug("configuration", "config", cfg)
-	if fit := capSubscribers(cfg.MaxSubscribers, descriptorLimit()); fit < cfg.MaxSubscribers {
-		logger.Warn("PROOF_MAX_SUBSCRIBERS is more than the limit of open files allows: raise that (ulimit -n, LimitNOFILE)",
-			"asked", cfg.MaxSubscribers, "max_subscribers", fit)
-		cfg.MaxSubscribers = fit
-	}
-	s := &service{cfg: cfg, logger: logger, serving: func(addr net.Addr) {
+	limitSubscribers(&cfg, logger)
+	onServing := func(addr net.Addr) {
 		announce(logger, cfg, stderr, addr)
 		if ready != nil {
 			ready(addr)
 		}
-	}}
+	}
+	s := &service{cfg: cfg, logger: logger, onServing: onServing}
 	if err := s.assemble(); err != nil {
 		return err
 	}
 	return s.run(ctx)
 }
 
-func newLogger(cfg Config, w io.Writer) *slog.Logger {
-	o := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogFormat == "json" {
-		o.ReplaceAttr = func(_ []string, a slog.Attr) slog.Attr {
-			if a.Value.Kind() == slog.KindDuration { // which slog writes as nanoseconds
-				a.Value = slog.Float64Value(a.Value.Duration().Seconds())
-			}
-			return a
-		}
-		return slog.New(slog.NewJSONHandler(w, o))
+// limitSubscribers lowers cfg.MaxSubscribers to what the limit of open files allows, and logs that.
+func limitSubscribers(cfg *Config, logger *slog.Logger) {
+	fit := capSubscribers(cfg.MaxSubscribers, descriptorLimit())
+	if fit >= cfg.MaxSubscribers {
+		return
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	logger.Warn("PROOF_MAX_SUBSCRIBERS is more than the limit of open files allows: raise that limit (ulimit -n, LimitNOFILE)",
+		"asked", cfg.MaxSubscribers, "max_subscribers", fit)
+	cfg.MaxSubscribers = fit
 }
 
-// service is everything that runs, between config and exit.
+// service is the running service with its parts.
 type service struct {
-	cfg      Config
-	logger   *slog.Logger
-	serving  func(net.Addr) // called once, when the service serves
-	log      eventLog
-	cluster  *natslog.Log // log, if that is a cluster's
-	registry *registry.Registry
-	presence *natslog.Presence
-	server   *api.Server
-	http     *http.Server
-	link     transport
+	cfg       Config
+	logger    *slog.Logger
+	onServing func(net.Addr) // called once, when the event log is open
+	log       eventLog
+	cluster   *natslog.Log // the same as log, or nil if log is embedded
+	registry  *registry.Registry
+	presence  *natslog.Presence // nil if log is embedded
+	server    *api.Server
+	http      *http.Server
+	transport transport
 }
 
-// assemble makes the parts of the service. It opens nothing but what server.Close closes.
+// assemble creates the parts of the service. What it opens, server.Close closes.
 func (s *service) assemble() error {
 	sites, err := sitesOf(s.cfg)
 	if err != nil {
@@ -98,7 +92,7 @@ func (s *service) assemble() error {
 	}
 	if s.cfg.NATSURL != "" {
 		s.cluster = natslog.New(clusterOptions(s.cfg, s.logger))
-		s.log, o.Waiting = s.cluster, true
+		s.log, o.Starting = s.cluster, true
 	} else {
 		embedded := sqlitelog.New(embeddedOptions(s.cfg, s.logger))
 		s.log, o.Damage = embedded, embedded.Damage
@@ -106,16 +100,17 @@ func (s *service) assemble() error {
 	s.registry = registry.New(s.log, registry.Options{Buffer: s.cfg.Buffer, MaxSubscribers: s.cfg.MaxSubscribers})
 	if s.cluster != nil {
 		s.presence = natslog.NewPresence(s.cluster, func() map[string]int { return s.registry.Stats().Subscribers })
-		o.Elsewhere = s.presence.Elsewhere
+		o.PeerSubscribers = s.presence.PeerStreams
 	}
 	o.Log, o.Registry = s.log, s.registry
 	if s.server, err = api.New(o); err != nil {
 		return err
 	}
-	s.http, s.link = s.server.HTTP(), newTransport(s.cfg, s.logger)
+	s.http, s.transport = s.server.HTTP(), newTransport(s.cfg, s.logger)
 	return nil
 }
 
+// sitesOf converts the configured sites, each with the variable that the message about a refused origin names.
 func sitesOf(cfg Config) ([]api.Site, error) {
 	var sites []api.Site
 	for i, site := range cfg.Sites {
@@ -132,18 +127,18 @@ func sitesOf(cfg Config) ([]api.Site, error) {
 	return sites, nil
 }
 
-// run opens an embedded log, then listens, and serves until ctx ends or something fails. It closes what it
-// opens.
+// run opens an embedded log, listens, and serves until ctx ends or a part fails. It closes what it opens. A cluster's
+// log is opened after the service listens, see openAndServe.
 func (s *service) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.server.Close()) }()
 	if s.cluster == nil {
 		if err := s.log.Open(ctx); err != nil {
-			return ended(fmt.Errorf("%w (PROOF_DATA_DIR chooses the directory)", err))
+			return ignoreCanceled(fmt.Errorf("%w (PROOF_DATA_DIR chooses the directory)", err))
 		}
 	}
 	defer func() {
 		if err := s.log.Close(); err != nil {
-			s.logger.Error("log not closed cleanly", "error", err)
+			s.logger.Error("the event log was not closed cleanly", "error", err)
 		}
 	}()
 	ops, err := openOps(s.cfg.MetricsAddr, s.logger)
@@ -158,32 +153,32 @@ func (s *service) run(ctx context.Context) (err error) {
 	return s.runAll(ctx, l, ops)
 }
 
-// runAll starts every long-lived goroutine and waits for the first of them to fail, or for ctx. Then it ends
-// streams, listener and posts, after them everything else.
+// runAll starts every long-lived goroutine, and waits until ctx ends or one of them fails. Then it shuts down: streams,
+// listener and posts first, everything else after them. So the goroutines have a context of their own.
 func (s *service) runAll(ctx context.Context, l net.Listener, ops ops) error {
 	running, stop := context.WithCancel(context.Background())
 	defer stop()
 	g, failed := errgroup.WithContext(running)
-	g.Go(func() error { return paceGarbage(running) })
+	g.Go(func() error { return releaseMemory(running) })
 	g.Go(func() error { return s.registry.Run(running) })
 	g.Go(func() error { return s.registry.Heartbeat(running, s.cfg.Heartbeat) })
 	g.Go(func() error { return s.server.Run(running) })
 	g.Go(func() error { return ops.serve(running, s.server.Ops()) })
-	g.Go(func() error { return s.link.servePlain(running, s.cfg.Addr, s.logger) })
-	g.Go(func() error { return s.link.serve(s.http, l) })
-	g.Go(func() error { return s.begin(running, g, l.Addr()) })
+	g.Go(func() error { return s.transport.servePlain(running, s.cfg.Addr, s.logger) })
+	g.Go(func() error { return s.transport.serve(s.http, l) })
+	g.Go(func() error { return s.openAndServe(running, g, l.Addr()) })
 	select {
 	case <-ctx.Done():
 	case <-failed.Done():
 	}
 	s.shutdown()
 	stop()
-	return ended(g.Wait())
+	return ignoreCanceled(g.Wait())
 }
 
-// begin runs the log in g and lets everybody in. A cluster's log is opened first: until that is there,
-// which may take any time, requests are put off.
-func (s *service) begin(ctx context.Context, g *errgroup.Group, addr net.Addr) error {
+// openAndServe runs the log in g and lets the server accept requests. It first opens a cluster's log, which may take any
+// time: until then posts get 503 and streams get "busy".
+func (s *service) openAndServe(ctx context.Context, g *errgroup.Group, addr net.Addr) error {
 	if s.cluster != nil {
 		s.logger.Info("listening, and putting requests off until the event log is open", "address", addr.String())
 		if err := s.openCluster(ctx); err != nil {
@@ -192,12 +187,12 @@ func (s *service) begin(ctx context.Context, g *errgroup.Group, addr net.Addr) e
 		g.Go(func() error { return s.presence.Run(ctx) })
 	}
 	g.Go(func() error { return s.log.Run(ctx) })
-	s.server.Begin()
-	s.serving(addr)
+	s.server.Started()
+	s.onServing(addr)
 	return nil
 }
 
-// openCluster opens the cluster's log and copies an embedded one there that the data directory may hold.
+// openCluster opens the cluster's log, and copies to it the embedded log of the data directory, if there is one.
 func (s *service) openCluster(ctx context.Context) error {
 	if err := s.cluster.Open(ctx); err != nil {
 		return err
@@ -205,8 +200,8 @@ func (s *service) openCluster(ctx context.Context) error {
 	return migrate(ctx, s.cfg, s.logger, s.cluster)
 }
 
-// ended returns nil for the error with which goroutines end when they are told to.
-func ended(err error) error {
+// ignoreCanceled returns nil for context.Canceled, with which goroutines return on shutdown, and err otherwise.
+func ignoreCanceled(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

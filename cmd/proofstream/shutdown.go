@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// notice is the least time for which a service that goes down still answers, so that who looks at
-// /ready now and then can see it say so. It takes at most a tenth of the grace time.
+// notice is the shortest time from SIGTERM to the closing of the listener, at most a tenth of the grace time. A load
+// balancer that polls /ready sees the 503 in it.
 const notice = 500 * time.Millisecond
 
-// shutdown ends what visitors and backends hold: new streams are put off, open ones ended a few at
-// a time, the listener closed after the last of them, and posts answered. What has not ended within the grace
-// time is cut.
+// shutdown ends all streams and requests within the grace time: it refuses new streams with "busy", ends open ones a
+// few at a time, closes the listener after the last of them, and waits for posts under way. After the grace time it
+// closes the connections that are left.
 func (s *service) shutdown() {
 	s.logger.Info("stopping", "subscribers", s.registry.Open(), "grace", s.cfg.ShutdownGrace)
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownGrace)
@@ -22,7 +22,7 @@ func (s *service) shutdown() {
 	}
 }
 
-// drain is shutdown as long as there is time; the error is the context's.
+// drain is the orderly part of shutdown. Its error is that of ctx, which ends with the grace time.
 func (s *service) drain(ctx context.Context) error {
 	noticed := time.After(min(notice, s.cfg.ShutdownGrace/10))
 	s.server.Refuse()

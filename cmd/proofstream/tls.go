@@ -17,15 +17,16 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// secure tells whether the service speaks HTTPS by itself.
+// secure reports whether the service itself serves HTTPS.
 func (c Config) secure() bool { return c.TLSCertFile != "" || len(c.ACMEHosts) > 0 }
 
-// transport is how connections are secured.
+// transport serves HTTP or HTTPS, as the configuration says.
 type transport struct {
-	tls   *tls.Config  // nil for plain HTTP
-	plain http.Handler // with ACME: challenges, and redirects to HTTPS; else nil
+	tls   *tls.Config  // nil: plain HTTP
+	plain http.Handler // handler of port 80 with ACME: challenges, and redirects to HTTPS; otherwise nil
 }
 
+// newTransport opens nothing. Certificate files are read at the first handshake.
 func newTransport(cfg Config, logger *slog.Logger) transport {
 	switch {
 	case len(cfg.ACMEHosts) > 0:
@@ -48,7 +49,7 @@ func newTransport(cfg Config, logger *slog.Logger) transport {
 	return transport{}
 }
 
-// serve answers on l until the server is shut down; then it returns nil.
+// serve serves on l until server is shut down, and then returns nil.
 func (t transport) serve(server *http.Server, l net.Listener) error {
 	serve := server.Serve
 	if t.tls != nil {
@@ -61,8 +62,19 @@ func (t transport) serve(server *http.Server, l net.Listener) error {
 	return nil
 }
 
-// servePlain answers on port 80 of the host in addr, where certificates are obtained by ACME, until
-// ctx ends.
+const (
+	// plainHeaderTimeout is the longest time that a client of port 80 may take to send the head of a request.
+	plainHeaderTimeout = 8 * time.Second
+
+	// plainTimeout is the longest time for a whole request on port 80, and for its response.
+	plainTimeout = 10 * time.Second
+
+	// plainHeaderBytes is the largest head of a request on port 80. The API has the same limit.
+	plainHeaderBytes = 32 << 10
+)
+
+// servePlain serves ACME challenges and redirects until ctx ends, on port 80 of the host in addr. Without ACME it
+// returns nil at once.
 func (t transport) servePlain(ctx context.Context, addr string, logger *slog.Logger) error {
 	if t.plain == nil {
 		return nil
@@ -72,20 +84,20 @@ func (t transport) servePlain(ctx context.Context, addr string, logger *slog.Log
 		return err
 	}
 	l, err := listen("PROOF_ADDR", net.JoinHostPort(host, "80"))
-	var taken *takenError
+	var taken *addressTakenError
 	if errors.As(err, &taken) {
-		return fmt.Errorf("%s, where PROOF_ACME_HOSTS needs to answer, is taken by another program: end that one, or unset PROOF_ACME_HOSTS "+
-			"and let that one serve HTTPS in front", taken.addr)
+		return fmt.Errorf("%s, which PROOF_ACME_HOSTS needs for challenges, is taken by another program: stop it, or unset PROOF_ACME_HOSTS "+
+			"and let it serve HTTPS as a proxy in front", taken.addr)
 	}
 	if err != nil {
-		return fmt.Errorf("for certificates and redirects: %w", err)
+		return fmt.Errorf("listen for ACME challenges and redirects: %w", err)
 	}
 	server := &http.Server{
 		Handler:           t.plain,
-		ReadHeaderTimeout: 8 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      10 * time.Second,
-		MaxHeaderBytes:    32 << 10,
+		ReadHeaderTimeout: plainHeaderTimeout,
+		ReadTimeout:       plainTimeout,
+		WriteTimeout:      plainTimeout,
+		MaxHeaderBytes:    plainHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
@@ -95,27 +107,27 @@ func (t transport) servePlain(ctx context.Context, addr string, logger *slog.Log
 	return ctx.Err()
 }
 
-// certificateFiles are a certificate and its key on disk. They are read again when they have
-// changed: connections that are open keep what they began with, and go on.
+// certificateFiles is a certificate and its private key on disk. Files that have changed are read again at the next
+// handshake. Open connections keep the certificate of their handshake.
 type certificateFiles struct {
 	cert, key string
 	logger    *slog.Logger
 
-	mu     sync.Mutex // guards all below
-	loaded *tls.Certificate
-	tried  [sha256.Size]byte // the content that was tried last
-	looked time.Time         // when that was
+	mu     sync.Mutex        // guards the fields below
+	loaded *tls.Certificate  // nil: no valid pair was read yet
+	tried  [sha256.Size]byte // hash of the content that was parsed last, valid or not
+	looked time.Time         // time of the last read
 }
 
-// lookAgain is the shortest time between two looks at the files.
-const lookAgain = time.Second
+// rereadInterval is the shortest time between two reads of the files. It bounds the cost of handshakes.
+const rereadInterval = time.Second
 
-// get returns the certificate for a handshake. While new files cannot be used (one of the two is
-// not written yet, say) it is the one before.
+// get returns the certificate for a handshake. It is a tls.Config.GetCertificate. If the files are invalid, for example
+// because a renewal has written only one of the two, get logs a warning and returns the certificate that was valid last.
 func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.loaded != nil && time.Since(f.looked) < lookAgain {
+	if f.loaded != nil && time.Since(f.looked) < rereadInterval {
 		return f.loaded, nil
 	}
 	f.looked = time.Now()
@@ -128,8 +140,8 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return f.loaded, nil
 }
 
-// reload loads files that are not those of the last try; their times do not count, for two files
-// can be written in one tick of the clock. Callers hold f.mu.
+// reload parses the files if their content has changed since the last call. It compares content, because two versions
+// of a file can have the same modification time. Callers hold f.mu.
 func (f *certificateFiles) reload() error {
 	cert, err := os.ReadFile(f.cert)
 	key, keyErr := os.ReadFile(f.key)

@@ -6,7 +6,8 @@ import (
 	"proofstream/api"
 )
 
-// thisBuild tells which program this is, from what the compiler noted in it.
+// thisBuild returns the version and revision that the go command stamped into the program. The revision ends in
+// "+changes" if the working tree had changes that were not committed.
 func thisBuild() api.Build {
 	b := api.Build{Version: "(devel)"}
 	info, ok := debug.ReadBuildInfo()
