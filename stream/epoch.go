@@ -5,23 +5,22 @@ import "crypto/rand"
 // Epoch is a stretch of a site's log in which no sequence was given twice.
 type Epoch struct {
 	Name  string `json:"name"`  // [a-z0-9]{1,16}
-	First uint64 `json:"first"` // its first sequence; it ends where the next epoch begins
-	// Lost marks an epoch from before damage to the log. Its kept events keep their ids, but something
-	// after any cursor in it may be missing.
+	First uint64 `json:"first"` // its first sequence; its last one is before First of the next epoch
+	// Lost is true for an epoch from before damage to the log. Its kept events keep their ids, but events after any cursor in it may be missing.
 	Lost bool `json:"lost,omitempty"`
 }
 
-// Epochs is the epoch history of a site's log, oldest first, by rising First. A new log has two: an
-// origin with First 0, which names the cursor of a subscriber that has seen nothing, and the first
-// that names events.
+// Epochs is the epoch history of a site's log, oldest first, by rising First. It is never empty. A new log has two epochs: an origin with
+// First 0, which names the cursor of a subscriber that has seen nothing, and the first one that names events.
 type Epochs []Epoch
 
-// NewEpochs returns the history of a new log whose first sequence is to be first, usually 1.
+// NewEpochs returns the epoch history of a new log whose first sequence will be first, at least 1.
 func NewEpochs(first uint64) Epochs {
 	return Epochs{{Name: NewEpochName(), First: first - 1}, {Name: NewEpochName(), First: first}}
 }
 
-// NewEpochName returns a name that no other epoch has: six random characters of [a-z0-9].
+// NewEpochName returns six random characters of [a-z0-9]. Two epochs of a site have the same name with a probability of about one in two
+// billion.
 func NewEpochName() string {
 	const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
 	random := make([]byte, 6)
@@ -32,11 +31,11 @@ func NewEpochName() string {
 	return string(random)
 }
 
-// ID returns the id of the event at seq. An event older than every epoch takes the oldest one's name.
+// ID returns the id of the event at seq. An event from before the oldest epoch of the history has the name of that epoch.
 func (h Epochs) ID(seq uint64) ID { return ID{Epoch: h[h.at(seq)].Name, Seq: seq} }
 
-// Cursor returns the id with which a client that has the kept events up to seq goes on. It is that of the
-// event there, except in a lost epoch: then it has the name of the first epoch after the damage.
+// Cursor returns the cursor of a client that has the kept events up to seq. It is the id of the event at seq, except in a lost epoch: then it
+// has the name of the first epoch after the damage.
 func (h Epochs) Cursor(seq uint64) ID {
 	i := h.at(seq)
 	for i < len(h)-1 && h[i].Lost {
@@ -54,10 +53,9 @@ func (h Epochs) at(seq uint64) int {
 	return i
 }
 
-// Open returns the history with a new epoch after high, as each start of an embedded log begins one: a
-// sequence that was given and lost since the log was last written is not mistaken for the one that is
-// given again. The epoch in which nothing was stored makes room for the new one, unless it names the
-// cursors after damage.
+// Open returns the history with a new epoch after the high watermark. Each start of an embedded log opens one: then an event that was lost
+// after the last write to disk is not mistaken for the event that gets its sequence again. Epochs without an event are dropped, except
+// the one that names the cursors after damage.
 func (h Epochs) Open(high uint64) Epochs {
 	next := make(Epochs, 0, len(h)+1)
 	for i, e := range h {
@@ -68,8 +66,8 @@ func (h Epochs) Open(high uint64) Epochs {
 	return append(next, Epoch{Name: NewEpochName(), First: high + 1})
 }
 
-// Damaged returns the history of a log that was found damaged, with a new epoch after high: every
-// cursor from before gets a gap.
+// Damaged returns the history of a log in which damage was found, with a new epoch after the high watermark. All earlier epochs are lost, so
+// that every earlier cursor gets a gap.
 func (h Epochs) Damaged(high uint64) Epochs {
 	next := make(Epochs, 0, len(h)+1)
 	for _, e := range h {
@@ -81,12 +79,12 @@ func (h Epochs) Damaged(high uint64) Epochs {
 	return append(next, Epoch{Name: NewEpochName(), First: high + 1})
 }
 
-// keepEpochs is how many epochs stay in a history at least: a cursor that is older than every kept event is
-// told apart from one that the log never gave.
+// keepEpochs is how many epochs Trim leaves at least. With them Check tells a cursor that is older than every kept event from one that the
+// log never gave.
 const keepEpochs = 64
 
-// Trim returns the history without its oldest epochs, as far as they end below the low watermark and there are more
-// than 64. It returns h itself when there is nothing to remove.
+// Trim returns the history without those of its oldest epochs that end below the low watermark. At least 64 epochs stay, or all when there
+// are fewer.
 func (h Epochs) Trim(low uint64) Epochs {
 	n := 0
 	for len(h)-n > keepEpochs && h[n+1].First < low {
@@ -95,7 +93,7 @@ func (h Epochs) Trim(low uint64) Epochs {
 	return h[n:]
 }
 
-// Sound returns the first sequence that no known damage has touched, 0 when there was none.
+// Sound returns the first sequence after the last known damage, 0 when there was none.
 func (h Epochs) Sound() uint64 {
 	for i := len(h) - 1; i > 0; i-- {
 		if h[i-1].Lost {
@@ -105,20 +103,24 @@ func (h Epochs) Sound() uint64 {
 	return 0
 }
 
-// Reason says why a cursor cannot be continued from without a gap.
+// Reason says why a client gets a gap.
 type Reason string
 
 const (
-	Expired   Reason = "expired"   // something that the client missed is no longer kept
-	Foreign   Reason = "epoch"     // the log did not give this cursor, or has lost something since
-	Ahead     Reason = "ahead"     // beyond the newest event
-	Malformed Reason = "malformed" // not an id
+	// Expired means that retention has removed an event that the client missed.
+	Expired Reason = "expired"
+	// Foreign means that the log did not give the cursor, or has lost an event since.
+	Foreign Reason = "epoch"
+	// Ahead means that the cursor is beyond the newest event.
+	Ahead Reason = "ahead"
+	// Malformed means that the cursor is not an id.
+	Malformed Reason = "malformed"
 )
 
-// Judge compares a cursor with the bounds of its site's log. The reason is empty when the log has everything
-// that the client missed. Otherwise the client has the kept events up to seen, and wants those after it:
-// 0 for a cursor that this log did not give.
-func (b Bounds) Judge(cursor ID) (reason Reason, seen uint64) {
+// Check compares a cursor with the epoch history and the watermarks. The reason is empty when the log has every event that the client missed.
+// Otherwise the client gets a gap. seen is the sequence up to which the client has the kept events: 0 for a cursor that this log did
+// not give.
+func (b Bounds) Check(cursor ID) (reason Reason, seen uint64) {
 	for i, e := range b.Epochs {
 		if e.Name != cursor.Epoch {
 			continue

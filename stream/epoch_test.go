@@ -10,18 +10,18 @@ func TestNewEpochsNameTheOrigin(t *testing.T) {
 	h := NewEpochs(1)
 	b := Bounds{Low: 1, Epochs: h}
 	origin := h.Cursor(0)
-	if why, seen := b.Judge(origin); why != "" || seen != 0 || origin == h.ID(1) || origin.Epoch == h.ID(1).Epoch {
-		t.Errorf("origin %v of %v is judged %q", origin, h, why)
+	if why, seen := b.Check(origin); why != "" || seen != 0 || origin == h.ID(1) || origin.Epoch == h.ID(1).Epoch {
+		t.Errorf("origin %v of %v gets %q", origin, h, why)
 	}
-	if why, _ := b.Judge(ID{h[1].Name, 1}); why != Ahead {
-		t.Errorf("the first event before it is stored is judged %q, want %q", why, Ahead)
+	if why, _ := b.Check(ID{h[1].Name, 1}); why != Ahead {
+		t.Errorf("the first event before it is stored gets %q, want %q", why, Ahead)
 	}
 	if h[0].Name == NewEpochs(1)[0].Name {
 		t.Error("two logs have the same origin")
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestCheck(t *testing.T) {
 	sound := Bounds{Low: 41, High: 200, Epochs: Epochs{{"aa", 1, false}, {"bb", 101, false}, {"cc", 151, false}}}
 	damaged := Bounds{Low: 41, High: 200, Epochs: Epochs{{"aa", 1, true}, {"bb", 101, true}, {"cc", 151, false}}}
 	empty := Bounds{Low: 151, High: 150, Epochs: Epochs{{"bb", 101, false}, {"cc", 151, false}}}
@@ -50,7 +50,7 @@ func TestJudge(t *testing.T) {
 		{"beyond the newest of an empty epoch", empty, ID{"cc", 151}, Ahead, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if why, seen := tt.b.Judge(tt.id); why != tt.why || seen != tt.seen {
+			if why, seen := tt.b.Check(tt.id); why != tt.why || seen != tt.seen {
 				t.Errorf("got %q, %d; want %q, %d", why, seen, tt.why, tt.seen)
 			}
 		})
@@ -63,8 +63,8 @@ func TestCursorsAfterDamage(t *testing.T) {
 	given := h.Cursor(30)
 	for range 5 {
 		h = h.Open(30)
-		if why, _ := (Bounds{Low: 1, High: 30, Epochs: h}).Judge(given); why != "" || len(h) > 4 {
-			t.Errorf("cursor %v is judged %q in %v", given, why, h)
+		if why, _ := (Bounds{Low: 1, High: 30, Epochs: h}).Check(given); why != "" || len(h) > 4 {
+			t.Errorf("cursor %v gets %q in %v", given, why, h)
 		}
 	}
 	if event := h.ID(30); event == given {
@@ -72,7 +72,7 @@ func TestCursorsAfterDamage(t *testing.T) {
 	}
 }
 
-// TestTrimKeepsWhatIsInUse would catch a history that grows for ever, or that forgets an epoch while it names an event or a
+// TestTrimKeepsWhatIsInUse would catch a histeps that grows without end, or that forgets an epoch while it names an event or a
 // cursor that can be continued from.
 func TestTrimKeepsWhatIsInUse(t *testing.T) {
 	h := NewEpochs(1)
@@ -82,9 +82,9 @@ func TestTrimKeepsWhatIsInUse(t *testing.T) {
 	for _, low := range []uint64{1, 2, 100, 101, 102, 3000, 4991, 5000} {
 		b := Bounds{Low: low, High: 5000, Epochs: h.Trim(low)}
 		for seq := low - 1; seq <= 5000; seq++ {
-			why, _ := b.Judge(h.Cursor(seq))
+			why, _ := b.Check(h.Cursor(seq))
 			if why != "" || seq >= low && b.Epochs.ID(seq) != h.ID(seq) {
-				t.Fatalf("low %d: cursor %v is judged %q, the event is %v", low, h.Cursor(seq), why, b.Epochs.ID(seq))
+				t.Fatalf("low %d: cursor %v gets %q, the event is %v", low, h.Cursor(seq), why, b.Epochs.ID(seq))
 			}
 		}
 		if n := uint64(len(b.Epochs)); n > (5000-low)/10+keepEpochs+1 {
@@ -93,12 +93,12 @@ func TestTrimKeepsWhatIsInUse(t *testing.T) {
 	}
 }
 
-// life is a log that is restarted, trimmed, damaged, and restored to what it was, as a reference for Judge.
+// life is the simulated life of a log that is restarted, trimmed, damaged, and restored to what it was, as a reference for Check.
 type life struct {
 	bounds  Bounds
 	content []int       // content[seq-1] is the number of the event that is at seq now, 0 when it is lost or removed
 	given   map[ID]int  // event ids, and what they named
-	cursors map[ID]seen // every cursor that was ever handed out
+	cursors map[ID]seen // every cursor that was ever given
 	events  int
 	damaged int // which damage was the last
 }
@@ -124,8 +124,8 @@ func (l *life) append(n int) {
 	}
 }
 
-// handOut gives a client a cursor as the registry does: event ids and cursors at any sequence up to the newest.
-func (l *life) handOut(r *rand.Rand) {
+// giveCursor gives a client a cursor as the registry does: event ids and cursors at any sequence up to the newest.
+func (l *life) giveCursor(r *rand.Rand) {
 	seq := l.bounds.Low - 1 + r.Uint64N(l.bounds.High-l.bounds.Low+2)
 	have := seen{append([]int(nil), l.content[:seq]...), l.damaged}
 	l.cursors[l.bounds.Epochs.Cursor(seq)] = have
@@ -155,45 +155,44 @@ func (l *life) damage(r *rand.Rand) {
 	l.damaged = r.Int()
 }
 
-// check holds Judge to what each client has: one whose cursor is complete has no event that this log knows as another one,
-// and was handed out after the last damage.
-func (l *life) check(t *testing.T, story []string) {
+// check compares Check with what each client has: one whose cursor is complete has no event that this log knows as another one,
+// and was given after the last damage.
+func (l *life) check(t *testing.T, steps []string) {
 	t.Helper()
 	for cursor, have := range l.cursors {
-		why, seenUpTo := l.bounds.Judge(cursor)
+		why, seenUpTo := l.bounds.Check(cursor)
 		if why != "" {
 			if seenUpTo > cursor.Seq {
-				t.Fatalf("%v: cursor %v is said to have seen %d", story, cursor, seenUpTo)
+				t.Fatalf("%v: cursor %v gets seen = %d", steps, cursor, seenUpTo)
 			}
 			continue
 		}
 		if cursor.Seq > l.bounds.High || cursor.Seq+1 < l.bounds.Low || int(cursor.Seq) != len(have.content) {
-			t.Fatalf("%v: cursor %v is judged complete with %+v", story, cursor, l.bounds)
+			t.Fatalf("%v: cursor %v is complete with %+v", steps, cursor, l.bounds)
 		}
 		for i, event := range l.content[:cursor.Seq] {
 			if was := have.content[i]; event != 0 && was != 0 && was != event {
-				t.Fatalf("%v: cursor %v is judged complete, but its client has event %d where %d is", story, cursor, was, event)
+				t.Fatalf("%v: cursor %v is complete, but its client has event %d where %d is", steps, cursor, was, event)
 			}
 		}
 		if have.damage != l.damaged {
-			t.Fatalf("%v: cursor %v from before damage is judged complete", story, cursor)
+			t.Fatalf("%v: cursor %v from before damage is complete", steps, cursor)
 		}
 	}
 	for seq := l.bounds.Low; seq <= l.bounds.High; seq++ {
 		if event := l.content[seq-1]; event != 0 && l.given[l.bounds.Epochs.ID(seq)] != event {
-			t.Fatalf("%v: event %d at %d has the id %v of event %d", story, event, seq, l.bounds.Epochs.ID(seq), l.given[l.bounds.Epochs.ID(seq)])
+			t.Fatalf("%v: event %d at %d has the id %v of event %d", steps, event, seq, l.bounds.Epochs.ID(seq), l.given[l.bounds.Epochs.ID(seq)])
 		}
 	}
 }
 
 // TestNoCursorIsWronglyComplete lets logs live through every kind of loss. A cursor that may have missed something must never
-// be judged complete, and no event may get another one's id.
+// be complete, and no event may get another one's id.
 func TestNoCursorIsWronglyComplete(t *testing.T) {
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		l := &life{bounds: Bounds{Low: 1, Epochs: NewEpochs(1)}, given: map[ID]int{}, cursors: map[ID]seen{}}
-		backup := l.clone()
-		var story []string
+		backup, steps := l.clone(), []string(nil)
 		for range 30 {
 			what := ""
 			switch r.IntN(12) {
@@ -220,12 +219,12 @@ func TestNoCursorIsWronglyComplete(t *testing.T) {
 				what = fmt.Sprint("append from ", l.bounds.High)
 				l.append(r.IntN(8))
 			default:
-				l.handOut(r)
+				l.giveCursor(r)
 			}
 			if what != "" {
-				story = append(story, what)
+				steps = append(steps, what)
 			}
-			l.check(t, story)
+			l.check(t, steps)
 		}
 	}
 }

@@ -9,24 +9,26 @@ import (
 // MaxFrame is the size in bytes that no frame exceeds.
 const MaxFrame = 8 << 10
 
-// MaxData is the size in bytes up to which an event's data makes a frame of at most MaxFrame,
-// whatever its kind and id.
+// MaxData is the size in bytes that no event's data exceeds. With it, a frame of any kind and id has at most MaxFrame bytes.
 const MaxData = MaxFrame - len(retractHead+timeMember+idLine+blankLine) - len("0123456789abcdef-18446744073709551615")
 
 const (
+	// announceHead is what the frame of a signup starts with.
 	announceHead = "event: signup\ndata: "
-	retractHead  = "event: retract\ndata: "
-	timeMember   = `,"at":"2006-01-02T15:04:05.000Z"`
-	idLine       = "\nid: "
-	blankLine    = "\n\n"
+	// retractHead is what the frame of a retraction starts with.
+	retractHead = "event: retract\ndata: "
+	// timeMember is the layout of the last member of a signup's data.
+	timeMember = `,"at":"2006-01-02T15:04:05.000Z"`
+	// idLine is the end of the data line and the start of the id line.
+	idLine = "\nid: "
+	// blankLine ends the id line and the frame.
+	blankLine = "\n\n"
 )
 
-// Heartbeat is sent to idle subscribers: a comment line alone. A blank line after it would be taken
-// for an empty event by some readers.
+// Heartbeat is the heartbeat of the event stream: a comment line. A blank line after it would be an empty event to some clients.
 const Heartbeat = ":\n"
 
-// Frame is an event as it goes over the wire, encoded once and shared by all subscribers. It never
-// changes.
+// Frame is the encoded form of an event in the event stream. All subscribers share it, and it never changes.
 type Frame struct {
 	seq   uint64
 	kind  Kind
@@ -34,9 +36,8 @@ type Frame struct {
 	bytes []byte
 }
 
-// NewFrame encodes an event. A signup gets its time as the last member of its data. Line ends in the
-// data, which JSON allows only between tokens, become spaces, so that no data can begin a line of the
-// stream (WHATWG HTML, section 9.2.6).
+// NewFrame encodes an event. A signup gets its time as the last member of its data. Line ends in the data, which JSON allows only between
+// tokens, become spaces: no data can start a line of the event stream (WHATWG HTML, section 9.2.6).
 func NewFrame(ev Event) *Frame {
 	head := announceHead
 	if ev.Kind == Retract {
@@ -69,7 +70,7 @@ func HeartbeatFrame() *Frame { return &Frame{bytes: []byte(Heartbeat)} }
 // Bytes returns the whole frame. The caller must not change it.
 func (f *Frame) Bytes() []byte { return f.bytes }
 
-// Seq returns the event's sequence.
+// Seq returns the event's sequence, 0 for a heartbeat.
 func (f *Frame) Seq() uint64 { return f.seq }
 
 // Kind returns what the event does to a page.
@@ -93,7 +94,7 @@ func (f *Frame) ID() []byte {
 	return f.bytes[from : len(f.bytes)-len(blankLine)]
 }
 
-// RetractData returns the data of the event that withdraws the signup with this id.
+// RetractData returns the data of the event that withdraws the signup with an id.
 func RetractData(id ID) []byte {
 	b := append(make([]byte, 0, 48), `{"id":"`...)
 	b = append(b, id.Epoch...)
@@ -105,14 +106,17 @@ func RetractData(id ID) []byte {
 type Replay string
 
 const (
-	Fresh    Replay = "fresh"    // it gave no cursor
-	Complete Replay = "complete" // everything after its cursor, once, in order
-	Gap      Replay = "gap"      // something after its cursor may be missing; a Reason says why
+	// Fresh means that the subscriber gave no cursor.
+	Fresh Replay = "fresh"
+	// Complete means that every event after the cursor follows, once, in order.
+	Complete Replay = "complete"
+	// Gap means that events after the cursor may be missing. A Reason says why.
+	Gap Replay = "gap"
 )
 
-// ReadyFrame returns the frame that opens a stream. The id is the subscriber's own cursor, never
-// ahead of what it has been sent; why is empty unless the replay is a Gap; now is the time by the log's
-// clock; retry is the reconnection delay asked of the browser, to the millisecond.
+// ReadyFrame returns the frame that opens a stream, at most 192 bytes. The id is the subscriber's own cursor, never ahead of what it has been
+// sent. why is empty unless the replay is Gap. now is the time by the log's clock. retry is the reconnection delay of the browser, to the
+// millisecond; below 0 it is 0.
 func ReadyFrame(id ID, replay Replay, why Reason, now time.Time, retry time.Duration) []byte {
 	b := appendRetry(append(make([]byte, 0, 192), "event: ready\nretry: "...), retry)
 	b = append(b, "data: {\"replay\":\""...)
@@ -125,8 +129,8 @@ func ReadyFrame(id ID, replay Replay, why Reason, now time.Time, retry time.Dura
 	return appendID(b, id)
 }
 
-// BusyFrame returns the frame that ends a stream which cannot be served now: the browser comes back
-// by itself after retry. It has no id, so that the browser keeps its cursor.
+// BusyFrame returns the frame that ends a stream which cannot be served now. The browser reconnects after retry, to the millisecond; below 0 it
+// is 0. The frame has no id, so that the browser keeps its cursor.
 func BusyFrame(retry time.Duration) []byte {
 	b := appendRetry([]byte("event: busy\nretry: "), retry)
 	return append(b, "data: {}\n\n"...)
@@ -136,15 +140,14 @@ func appendRetry(b []byte, retry time.Duration) []byte {
 	return append(strconv.AppendInt(b, max(0, retry.Milliseconds()), 10), '\n')
 }
 
-// appendID ends a frame: the id line comes last, so that a reader that was cut off anywhere in the
-// frame still has the cursor before it.
+// appendID appends the id line, which ends a frame. A client whose connection ends anywhere in the frame then still has the cursor before it.
 func appendID(b []byte, id ID) []byte {
 	b = append(append(b, idLine...), id.Epoch...)
 	b = strconv.AppendUint(append(b, '-'), id.Seq, 10)
 	return append(b, blankLine...)
 }
 
-// RetractedID returns the id that a retraction's data names.
+// RetractedID returns the id in a retraction's data. The error is ErrMalformedID when the data is not what RetractData returns.
 func RetractedID(data []byte) (ID, error) {
 	id, ok := bytes.CutPrefix(data, []byte(`{"id":"`))
 	id, end := bytes.CutSuffix(id, []byte(`"}`))

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"proofstream/stream"
 	"proofstream/stream/signup"
+	"proofstream/stream/ssetest"
 )
 
 var (
@@ -137,17 +139,18 @@ func TestCutAtEveryByteLosesNothing(t *testing.T) {
 	}
 	want := []string{"k3v9-1041", "k3v9-1042", "k3v9-1043"}
 	for cut := range len(connect("k3v9-1040")) + 1 {
-		reader := sseReader{lastID: "k3v9-1040"}
-		events := reader.read(connect(reader.lastID)[:cut])
-		events = append(events, reader.read(connect(reader.lastID))...)
+		reader := ssetest.NewReader(strings.NewReader(connect("k3v9-1040")[:cut]), "k3v9-1040")
+		events := reader.All()
+		reader.Reset(strings.NewReader(connect(reader.LastID)))
+		events = append(events, reader.All()...)
 		var got []string
 		for _, e := range events {
-			if e.kind == "signup" {
-				got = append(got, e.lastID)
+			if e.Kind == "signup" {
+				got = append(got, e.ID)
 			}
 		}
-		if !slices.Equal(got, want) || reader.lastID != "k3v9-1043" {
-			t.Fatalf("cut at byte %d: got %q, then %q; want %q", cut, got, reader.lastID, want)
+		if !slices.Equal(got, want) || reader.LastID != "k3v9-1043" {
+			t.Fatalf("cut at byte %d: got %q, then %q; want %q", cut, got, reader.LastID, want)
 		}
 	}
 }
@@ -177,7 +180,7 @@ func FuzzSignup(f *testing.F) {
 			t.Errorf("data of %d, frame of %d bytes", len(data), len(frame))
 		}
 		got := oneEvent(t, frame)
-		want := sseEvent{kind: "signup", data: strings.TrimSuffix(string(data), "}") + "," + testAt + "}", lastID: stream.ID{"k3v9", seq}.String()}
+		want := event{"signup", strings.TrimSuffix(string(data), "}") + "," + testAt + "}", stream.ID{"k3v9", seq}.String()}
 		if got != want {
 			t.Fatalf("got %q; want %q", got, want)
 		}
@@ -215,7 +218,7 @@ func FuzzFrame(f *testing.F) {
 			}
 			oneLine = object + testAt + "}"
 		}
-		if want := (sseEvent{kind: name, data: oneLine, lastID: testID.String()}); got != want {
+		if want := (event{name, oneLine, testID.String()}); got != want {
 			t.Fatalf("got %q; want %q", got, want)
 		}
 		var object map[string]any
@@ -225,18 +228,21 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
+// event is what a browser makes of a frame.
+type event struct{ kind, data, id string }
+
 // oneEvent reads a frame and requires that it is one event, of just the fields that one has.
-func oneEvent(t *testing.T, frame []byte) sseEvent {
+func oneEvent(t *testing.T, frame []byte) event {
 	t.Helper()
-	reader := sseReader{}
-	events := reader.read(string(frame))
-	if len(events) != 1 || !slices.Equal(reader.fields, []string{"event", "data", "id"}) || reader.retry != 0 {
-		t.Fatalf("got %d events of fields %q in %q", len(events), reader.fields, frame)
+	reader := ssetest.NewReader(bytes.NewReader(frame), "")
+	events := reader.All()
+	if len(events) != 1 || !slices.Equal(reader.Fields, []string{"event", "data", "id"}) || reader.Retry != 0 {
+		t.Fatalf("got %d events of fields %q in %q", len(events), reader.Fields, frame)
 	}
 	for cut := range min(len(frame), 300) {
-		if reader = (sseReader{}); len(reader.read(string(frame[:cut]))) != 0 || reader.lastID != "" {
+		if reader := ssetest.NewReader(bytes.NewReader(frame[:cut]), ""); len(reader.All()) != 0 || reader.LastID != "" {
 			t.Fatalf("got an event from the first %d bytes of %q", cut, frame)
 		}
 	}
-	return events[0]
+	return event{events[0].Kind, events[0].Data, events[0].ID}
 }

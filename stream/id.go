@@ -6,21 +6,20 @@ import (
 	"strings"
 )
 
-// ErrMalformedID says that a text is no ID.
+// ErrMalformedID says that a text is not an ID.
 var ErrMalformedID = errors.New("malformed id")
 
-// ID names an event of a site: the epoch in which it was stored, and its sequence in the site's log. It
-// also serves as a cursor: "the client has the kept events up to here".
+// ID names an event of a site by the epoch in which it was stored and its sequence in the site's log. As a cursor it says that the client has
+// the kept events up to it.
 type ID struct {
 	Epoch string // [a-z0-9]{1,16}
-	Seq   uint64 // at most 19 decimal digits
+	Seq   uint64 // at most 19 decimal digits, which ParseID requires
 }
 
-// String returns EPOCH-SEQ, the form in which an ID travels.
+// String returns EPOCH-SEQ, the form of an ID outside the process.
 func (id ID) String() string { return id.Epoch + "-" + strconv.FormatUint(id.Seq, 10) }
 
-// ParseID reads the form that String writes, and only that: an ID comes back byte for byte or
-// not at all. The error is ErrMalformedID.
+// ParseID parses what String returns, and nothing else: String of the result is the text. The error is ErrMalformedID.
 func ParseID(text string) (ID, error) {
 	epoch, digits, ok := strings.Cut(text, "-")
 	if !ok || !validEpoch(epoch) || len(digits) > 19 {
@@ -34,13 +33,6 @@ func ParseID(text string) (ID, error) {
 }
 
 func validEpoch(epoch string) bool {
-	if len(epoch) < 1 || len(epoch) > 16 {
-		return false
-	}
-	for _, c := range []byte(epoch) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
+	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789"
+	return len(epoch) >= 1 && len(epoch) <= 16 && strings.Trim(epoch, allowed) == ""
 }

@@ -11,7 +11,7 @@ func TestParseIDTakesOnlyWhatStringWrites(t *testing.T) {
 		ok         bool
 	}{
 		{"an id", "k3v9-1040", true},
-		{"the cursor of who has seen nothing", "k3v9-0", true},
+		{"the cursor of a client that has seen nothing", "k3v9-0", true},
 		{"an epoch of 16 characters and a sequence of 19 digits", "abcdefghij012345-9999999999999999999", true},
 		{"empty", "", false},
 		{"no sequence", "k3v9-", false},
@@ -33,13 +33,13 @@ func TestParseIDTakesOnlyWhatStringWrites(t *testing.T) {
 				t.Fatalf("got %v, %v", id, err)
 			}
 			if tc.ok && id.String() != tc.text {
-				t.Errorf("%q came back as %q", tc.text, id)
+				t.Errorf("%q became %q", tc.text, id)
 			}
 		})
 	}
 }
 
-// FuzzParseID would catch a cursor that is accepted and comes back as another text.
+// FuzzParseID would catch a cursor that is accepted and becomes another text.
 func FuzzParseID(f *testing.F) {
 	form := regexp.MustCompile(`^[a-z0-9]{1,16}-(0|[1-9][0-9]{0,18})$`)
 	for _, seed := range []string{"k3v9-1040", "a-0", "a-00", "-1", "a-18446744073709551615", "a\x00-1"} {
@@ -51,7 +51,7 @@ func FuzzParseID(f *testing.F) {
 			t.Fatalf("ParseID(%q) accepted: %v, want %v", text, got, want)
 		}
 		if err == nil && id.String() != text {
-			t.Fatalf("%q came back as %q", text, id)
+			t.Fatalf("%q became %q", text, id)
 		}
 	})
 }

@@ -2,17 +2,19 @@ package stream
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"iter"
+	"strings"
 	"time"
 )
 
-// Errors of a Log on which its users decide.
 var (
-	// ErrUnavailable: the log cannot be reached, or cannot store now (disk full, no leader). The
-	// outcome of an Append that ends so may be unknown; the same Key again settles it.
+	// ErrUnavailable says that the log cannot be reached, or cannot store now: the disk is full, or no server leads. An Append that
+	// returns it may have stored the entry. Another Append with the same Key stores it once.
 	ErrUnavailable = errors.New("event log unavailable")
-	// ErrNotFound: the log has nothing under this key.
+	// ErrNotFound says that the log has no event with this key or id.
 	ErrNotFound = errors.New("no such event")
 )
 
@@ -20,8 +22,10 @@ var (
 type Kind uint8
 
 const (
-	Announce Kind = iota // shows a signup
-	Retract              // withdraws an earlier signup
+	// Announce shows a signup.
+	Announce Kind = iota
+	// Retract withdraws an earlier signup.
+	Retract
 )
 
 // Event is what the log holds and subscribers get.
@@ -35,16 +39,51 @@ type Event struct {
 // Entry is an event on its way into the log.
 type Entry struct {
 	Kind Kind
-	Data []byte
-	// Key makes a retry harmless: while the log remembers it, an entry of the same site and key is not
-	// stored again. Empty means no key. Otherwise at most 160 bytes of printable ASCII.
+	Data []byte // at most MaxData bytes
+	// Key makes a retry harmless: while the log remembers it, the log does not store another entry of the same site and key. Empty means no
+	// key. Otherwise it is at most MaxKey bytes of printable ASCII.
 	Key string
+}
+
+// MaxKey is the length in bytes that no entry's key exceeds.
+const MaxKey = 160
+
+// Check returns an error when no log can store the entry.
+func (e Entry) Check() error {
+	switch {
+	case e.Kind > Retract:
+		return fmt.Errorf("unknown kind of event %d", e.Kind)
+	case len(e.Data) > MaxData:
+		return fmt.Errorf("data of %d bytes; at most %d are stored", len(e.Data), MaxData)
+	case len(e.Key) > MaxKey || strings.ContainsFunc(e.Key, func(r rune) bool { return r < ' ' || r > '~' }):
+		return fmt.Errorf("key is not at most %d bytes of printable ASCII", MaxKey)
+	}
+	return nil
+}
+
+// HashKey returns what a log stores of an entry's key: the first 16 bytes of its SHA-256. A key may hold personal data, which an
+// erasure has to remove.
+func HashKey(key string) []byte {
+	hash := sha256.Sum256([]byte(key))
+	return hash[:16]
+}
+
+// Record is a kept event with its key, for a copy of a whole log.
+type Record struct {
+	Event
+	KeyHash []byte // HashKey of its key; nil when it has none
+}
+
+// Key is a key that a log remembers. Its event may have been removed.
+type Key struct {
+	Hash []byte // see HashKey
+	Seq  uint64 // of its event
 }
 
 // Bounds are the limits of one site's log at one moment.
 type Bounds struct {
-	// Low is the low watermark: retention has removed every sequence below it, and none at or above.
-	// It is High+1 when nothing is kept, and 1 in a new log.
+	// Low is the low watermark: retention has removed every event below it, and none at or above it. It is High+1 when nothing is kept, and 1
+	// in a new log.
 	Low uint64
 	// High is the high watermark: the newest sequence ever given, kept or not; 0 in a new log.
 	High uint64
@@ -56,73 +95,77 @@ type Bounds struct {
 	Limits Limits
 }
 
-// Limits is what a log's retention keeps of each site: the newest Events events of both kinds
-// together, each for at most Age.
+// Limits is the retention of a log: of each site it keeps the newest Events events of both kinds together, each for at most Age.
 type Limits struct {
 	Events int
 	Age    time.Duration
 }
 
-// Log is the durable, ordered record of the events of every site. Each site has its own sequence,
-// from 1, rising by one, without reuse inside an epoch. Retention removes from the oldest end only
-// and moves the low watermark; an erased event leaves a hole at or above it. Package logtest holds
-// every implementation to this.
+// WithDefaults returns the limits with 1,000 events for Events below 1, and 720 h for an Age of 0 or below.
+func (l Limits) WithDefaults() Limits {
+	if l.Events <= 0 {
+		l.Events = 1000
+	}
+	if l.Age <= 0 {
+		l.Age = 720 * time.Hour
+	}
+	return l
+}
+
+// Log is the durable, ordered record of the events of every site. Each site has its own sequence, from 1, rising by one, without reuse
+// inside an epoch. Retention removes from the oldest end only and moves the low watermark. An erased event leaves a gap in the sequence at
+// or above the low watermark. Package logtest holds every implementation to this.
 //
-// A site is named as ValidSite says; any other name is an error, and nothing is stored. All
-// methods may be called at the same time. Their errors wrap ErrUnavailable, ErrNotFound or the
-// context's error; others are mistakes of the caller.
+// ValidSite says what can name a site. Any other name is an error, and nothing is stored. All methods may be called at the same time.
+// Their errors wrap ErrUnavailable, ErrNotFound or the context's error. Other errors are mistakes of the caller.
 type Log interface {
-	// Append returns once the entry would survive a crash. The same site and key again, for an hour
-	// and for as long as the event is kept, returns the first one's id and duplicate = true, also
-	// across a restart and when that event has been erased. Of two appends, the second begun after the
-	// first returned, the second has the greater sequence.
+	// Append stores an entry that passes Entry.Check, and returns once it would survive a crash. The same site and key again returns the first
+	// event's id and duplicate = true, for an hour and for as long as the event is kept, also across a restart and when that event has been
+	// erased. Of two appends of which one starts after the other has returned, the later one gets the greater sequence.
 	Append(ctx context.Context, site string, e Entry) (id ID, duplicate bool, err error)
 
-	// Read returns at most max kept events with a sequence after the given one, oldest first, and the
-	// bounds at that moment. Fewer than max means that there were no more. Events below Low are
-	// never returned.
+	// Read returns the kept events with a sequence after the given one, oldest first, at most max, and the bounds at that moment. Fewer than
+	// max means that there were no more. It never returns events below Bounds.Low. A max below 1 returns the bounds only.
 	Read(ctx context.Context, site string, after uint64, max int) ([]Event, Bounds, error)
 
-	// Latest returns at most max kept signups with a sequence before the given one, newest first, and
-	// the bounds at that moment. Before 0 means from the newest.
+	// Latest returns the kept signups with a sequence before the given one, newest first, at most max, and the bounds at that moment. Before
+	// 0 means from the newest. A max below 1 returns the bounds only.
 	Latest(ctx context.Context, site string, before uint64, max int) ([]Event, Bounds, error)
 
-	// Follow yields the kept events after the given sequence, oldest first, then waits for more,
-	// across outages of the log. A jump in their sequences means that the missing ones were erased, or,
-	// when the low watermark has passed them, removed by retention. It ends with ctx, without an
-	// error, or by yielding an error: one that wraps ErrUnavailable when damage was found, after which
-	// the follower begins again from Bounds; any other when this site's log cannot go on.
+	// Follow yields the kept events after the given sequence, oldest first, then waits for more, across outages of the log. A jump in their
+	// sequences means that the missing events were erased, or, when the low watermark has passed them, removed by retention. It ends with
+	// ctx, without an error, or by yielding an error: one that wraps ErrUnavailable when damage was found, after which the caller starts again
+	// from Bounds; any other when the log of this site cannot go on.
 	Follow(ctx context.Context, site string, after uint64) iter.Seq2[Event, error]
 
-	// Find returns the id of the event that was appended with the key, kept or not, while the key is
-	// remembered; afterwards ErrNotFound.
+	// Find returns the id of the event that was appended with the key, whether it is kept or not, while the log remembers the key. Afterwards it
+	// returns ErrNotFound.
 	Find(ctx context.Context, site, key string) (ID, error)
 
-	// Erase removes the event for good: when it returns nil, the log's files do not hold its bytes. It is
-	// not an error when there is no such event.
+	// Erase removes an event. When it returns nil, the log's files do not hold the event's bytes. It is not an error when there is no
+	// such event.
 	Erase(ctx context.Context, site string, seq uint64) error
 
-	// Bounds returns the bounds of a site's log, which reflect every Append and Erase that returned
-	// before the call, by whatever process.
+	// Bounds returns the bounds of a site's log. They reflect every Append and Erase of any process that returned before the call.
 	Bounds(ctx context.Context, site string) (Bounds, error)
 
-	// Now returns the time by the log's clock, the one that stamps events. It does not block.
+	// Now returns the time by the log's clock, which stamps events. It does not block.
 	Now() time.Time
 
-	// Healthy returns nil when an Append would now be expected to succeed, or why not, in words
-	// for the operator. It does not block.
+	// Healthy returns nil when an Append would be expected to succeed now, or why not, in words for the operator. It does not block.
 	Healthy() error
 }
 
-// ValidSite says whether name can name a site: 1 to 63 of a-z, 0-9 and -.
+// ValidSite reports whether name can name a site: 1 to 63 of a-z, 0-9 and -.
 func ValidSite(name string) bool {
-	if len(name) < 1 || len(name) > 63 {
-		return false
+	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-"
+	return len(name) >= 1 && len(name) <= 63 && strings.Trim(name, allowed) == ""
+}
+
+// CheckSite returns an error that says what is wrong with a name that cannot name a site.
+func CheckSite(name string) error {
+	if !ValidSite(name) {
+		return fmt.Errorf("site name %q is not 1 to 63 characters of a-z, 0-9 and -", name)
 	}
-	for _, c := range []byte(name) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
-			return false
-		}
-	}
-	return true
+	return nil
 }

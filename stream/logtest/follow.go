@@ -12,7 +12,7 @@ import (
 // follow returns the first n events after a sequence.
 func follow(t *testing.T, l stream.Log, site string, after uint64, n int) (events []stream.Event) {
 	t.Helper()
-	for e, err := range l.Follow(within(t), site, after) {
+	for e, err := range l.Follow(deadline(t), site, after) {
 		if err != nil {
 			t.Fatalf("follow %s after %d: %v", site, after, err)
 		}
@@ -27,14 +27,14 @@ func follow(t *testing.T, l stream.Log, site string, after uint64, n int) (event
 func followLive(t *testing.T, f Fixture) {
 	fill(t, f.Log, "a", 3)
 	next := uint64(2)
-	for e, err := range f.Log.Follow(within(t), "a", 1) {
+	for e, err := range f.Log.Follow(deadline(t), "a", 1) {
 		if err != nil || e.ID.Seq != next {
 			t.Fatalf("followed to %v, %v; want sequence %d", e.ID, err, next)
 		}
 		if next++; next == 9 {
 			break
 		}
-		if next > 3 { // from here on what comes, with another site's events between
+		if next > 3 { // from here on what comes, mixed with events of another site
 			mustAppend(t, f.Log, "b", entry("other"))
 			mustAppend(t, f.Log, "a", entry("live"))
 		}
@@ -52,7 +52,7 @@ func followLive(t *testing.T, f Fixture) {
 
 func followEnds(t *testing.T, f Fixture) {
 	fill(t, f.Log, "a", 2)
-	ctx, cancel := context.WithCancel(within(t))
+	ctx, cancel := context.WithCancel(deadline(t))
 	defer cancel()
 	n := 0
 	for _, err := range f.Log.Follow(ctx, "a", 1) {
@@ -67,14 +67,14 @@ func followEnds(t *testing.T, f Fixture) {
 	}
 }
 
-// followRace would catch an event yielded twice, out of order or not at all, and an append whose answer is not the id
-// under which its event is in the log.
+// followRace would catch an event yielded twice, out of order or not at all, and an append that returns
+// another id than that of its event in the log.
 func followRace(t *testing.T, f Fixture) {
 	const writers, each, followers = 6, 50, 3
 	sites := []string{"a", "b"}
-	ctx := within(t)
+	ctx := deadline(t)
 	var mu sync.Mutex
-	answers := map[string]stream.ID{}
+	acknowledged := map[string]stream.ID{}
 	live := make([][]stream.Event, followers*len(sites))
 	var wg sync.WaitGroup
 	for i := range live {
@@ -90,7 +90,7 @@ func followRace(t *testing.T, f Fixture) {
 					return
 				}
 				mu.Lock()
-				answers[text] = id
+				acknowledged[text] = id
 				mu.Unlock()
 			}
 		})
@@ -98,8 +98,8 @@ func followRace(t *testing.T, f Fixture) {
 	wg.Wait()
 	for i, events := range live {
 		for j, e := range events {
-			if e.ID.Seq != uint64(j+1) || answers[string(e.Data)] != e.ID {
-				t.Fatalf("follower %d got %v %q as event %d; its writer was told %v", i, e.ID, e.Data, j+1, answers[string(e.Data)])
+			if e.ID.Seq != uint64(j+1) || acknowledged[string(e.Data)] != e.ID {
+				t.Fatalf("follower %d got %v %q as event %d; its writer got %v", i, e.ID, e.Data, j+1, acknowledged[string(e.Data)])
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func followRace(t *testing.T, f Fixture) {
 func followOverrun(t *testing.T, f Fixture) {
 	fill(t, f.Log, "a", 3)
 	last, jumps := uint64(0), 0
-	for e, err := range f.Log.Follow(within(t), "a", 0) {
+	for e, err := range f.Log.Follow(deadline(t), "a", 0) {
 		if err != nil {
 			t.Fatal(err)
 		}

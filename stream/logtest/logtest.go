@@ -1,4 +1,4 @@
-// Package logtest is the executable specification of stream.Log: every implementation passes its tests.
+// Package logtest holds every implementation of stream.Log to the contract of that interface.
 package logtest
 
 import (
@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"proofstream/stream"
+	"proofstream/stream/waitfor"
 )
 
 // Options say what log a test needs.
 type Options struct {
-	// Limits is the retention that the log shall have. A zero field means a generous one.
+	// Limits is the retention of the log. Run never leaves a field zero: where a test does not care, 10,000 events and 720 h.
 	Limits stream.Limits
 }
 
@@ -28,14 +29,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Fixture is a log under test: empty, open and, if it has a Run, running.
+// Fixture is a log under test: empty, open and, if it has a Run method, running.
 type Fixture struct {
 	Log stream.Log
-	// Reopen closes the log in good order and opens it again, as a restart of the service does. Nil
-	// when the implementation cannot.
+	// Reopen closes the log and opens it again, as a restart of the service does, and returns what Log is from then on.
 	Reopen func() stream.Log
-	// Kill does the same as if the process had been killed. Nil when the implementation cannot.
-	Kill func() stream.Log
 }
 
 // Run runs all tests, each on a log of its own that open makes and t's cleanup closes.
@@ -48,8 +46,8 @@ func Run(t *testing.T, open func(t *testing.T, o Options) Fixture) {
 		test    func(*testing.T, Fixture)
 	}{
 		{"a new log is empty and has an origin", Options{}, emptyLog},
-		{"an event comes back as it was appended", Options{}, roundTrip},
-		{"odd bytes come back as they were", Options{}, oddBytes},
+		{"an event is read as it was appended", Options{}, roundTrip},
+		{"odd bytes are read as they were appended", Options{}, oddBytes},
 		{"what is not a site name is refused", Options{}, oddSites},
 		{"each site counts its sequences from 1", Options{}, sequencesBySite},
 		{"an ended context stops an append", Options{}, endedContext},
@@ -79,21 +77,11 @@ func Run(t *testing.T, open func(t *testing.T, o Options) Fixture) {
 	}
 }
 
-// within bounds everything that a test waits for.
-func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+// deadline returns a context for one call, which ends after waitfor.Patience.
+func deadline(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), waitfor.Patience)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// eventually waits for a fact that comes by itself.
-func eventually(t *testing.T, what string, fact func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !fact(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
 }
 
 func entry(text string) stream.Entry {
@@ -102,7 +90,7 @@ func entry(text string) stream.Entry {
 
 func mustAppend(t *testing.T, l stream.Log, site string, e stream.Entry) stream.ID {
 	t.Helper()
-	id, duplicate, err := l.Append(within(t), site, e)
+	id, duplicate, err := l.Append(deadline(t), site, e)
 	if err != nil || duplicate {
 		t.Fatalf("append %q to %s: duplicate %v, %v", e.Data, site, duplicate, err)
 	}
@@ -120,14 +108,14 @@ func fill(t *testing.T, l stream.Log, site string, n int) (ids []stream.ID) {
 
 func mustErase(t *testing.T, l stream.Log, site string, seq uint64) {
 	t.Helper()
-	if err := l.Erase(within(t), site, seq); err != nil {
+	if err := l.Erase(deadline(t), site, seq); err != nil {
 		t.Fatalf("erase %d of %s: %v", seq, site, err)
 	}
 }
 
 func bounds(t *testing.T, l stream.Log, site string) stream.Bounds {
 	t.Helper()
-	b, err := l.Bounds(within(t), site)
+	b, err := l.Bounds(deadline(t), site)
 	if err != nil {
 		t.Fatalf("bounds of %s: %v", site, err)
 	}
@@ -138,7 +126,7 @@ func bounds(t *testing.T, l stream.Log, site string) stream.Bounds {
 func all(t *testing.T, l stream.Log, site string) (events []stream.Event) {
 	t.Helper()
 	for after := uint64(0); ; {
-		page, _, err := l.Read(within(t), site, after, 7)
+		page, _, err := l.Read(deadline(t), site, after, 7)
 		if err != nil {
 			t.Fatalf("read %s after %d: %v", site, after, err)
 		}

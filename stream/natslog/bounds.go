@@ -2,8 +2,8 @@ package natslog
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -11,22 +11,22 @@ import (
 	"proofstream/stream"
 )
 
-// inform asks the leader of a site's stream about it, and sets the clock by the answer. A filter has the messages
-// counted by subject.
-func (l *Log) inform(ctx context.Context, name, filter string) (*jetstream.StreamInfo, error) {
+// describe requests the description of a site's stream from its leader, and adjusts the clock by the response. With a filter, the
+// description counts the messages of each subject that fits it.
+func (l *Log) describe(ctx context.Context, name, filter string) (*jetstream.StreamInfo, error) {
 	info, sent := new(jetstream.StreamInfo), time.Now()
-	question := ""
+	body := ""
 	if filter != "" {
-		question = fmt.Sprintf(`{"subjects_filter":%q}`, filter)
+		body = fmt.Sprintf(`{"subjects_filter":%q}`, filter)
 	}
-	if err := l.ask(ctx, "INFO", l.opts.Stream+"-"+name, question, info); err != nil {
-		return nil, fmt.Errorf("ask for the stream: %w", err)
+	if err := l.request(ctx, "INFO", l.opts.Stream+"-"+name, body, info); err != nil {
+		return nil, fmt.Errorf("describe the stream: %w", err)
 	}
 	l.clock.adjust(sent, time.Now(), info.TimeStamp)
 	return info, nil
 }
 
-// Bounds asks the leader of the site's stream. Erasing the oldest kept event moves the low watermark past it.
+// Bounds returns the bounds that the leader of the site's stream reports. Erasing the oldest kept event moves the low watermark past it.
 func (l *Log) Bounds(ctx context.Context, siteName string) (stream.Bounds, error) {
 	s, err := l.site(ctx, siteName)
 	if err != nil {
@@ -36,15 +36,15 @@ func (l *Log) Bounds(ctx context.Context, siteName string) (stream.Bounds, error
 }
 
 func (l *Log) bounds(ctx context.Context, s *site) (b stream.Bounds, err error) {
-	err = persist(ctx, func(ctx context.Context) error {
-		info, err := l.inform(ctx, s.name, s.subject+verbs[stream.Retract]+".*")
+	err = retry(ctx, func(ctx context.Context) error {
+		info, err := l.describe(ctx, s.name, s.subject+verbs[stream.Retract]+".*")
 		if err != nil {
 			return err
 		}
 		if s.stale(info) {
-			return errAgain
+			return errNotUpToDate
 		}
-		s.note(info)
+		s.observe(info)
 		b = s.boundsOf(info)
 		return nil
 	})
@@ -69,28 +69,20 @@ func (s *site) boundsOf(info *jetstream.StreamInfo) stream.Bounds {
 	return b
 }
 
-// clock is the cluster's, as far as its answers tell.
-type clock struct {
-	mu     sync.Mutex    // guards offset
-	offset time.Duration // what the cluster's is ahead of ours
-}
-
-// adjust learns from an answer that was given at a time between two of ours. The offset changes only as far as the answer
-// proves it wrong, so that a slow answer does not spoil it.
-func (c *clock) adjust(sent, received, given time.Time) {
-	if given.IsZero() {
-		return
+// Exists reports whether a site has a stream. Unlike the methods of stream.Log it creates none.
+func (l *Log) Exists(ctx context.Context, site string) (bool, error) {
+	if err := stream.CheckSite(site); err != nil {
+		return false, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset = max(given.Sub(received), min(given.Sub(sent), c.offset))
+	err := retry(ctx, func(ctx context.Context) error {
+		_, err := l.describe(ctx, site, "")
+		return err
+	})
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look for the stream of site %s: %w", site, err)
+	}
+	return true, nil
 }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.offset).Truncate(time.Millisecond)
-}
-
-// Now returns the time by the servers' clock, which stamps events, as measured with each answer of the cluster.
-func (l *Log) Now() time.Time { return l.clock.now() }

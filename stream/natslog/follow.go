@@ -7,19 +7,18 @@ import (
 	"iter"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"proofstream/stream"
 )
 
-// LostError says that the log no longer holds what was read from it: a site's stream was deleted, or restored
-// from a backup, under this process.
+// LostError says that the log no longer holds what was read from it: a site's stream was deleted, or replaced by another one, as by the
+// restoration of a backup, while this process ran.
 type LostError struct {
 	Site string
 	Read uint64 // newest sequence that was read
-	Last uint64 // newest sequence of the log as it is now
-	Gone bool   // it was deleted, and there is none now
+	Last uint64 // newest sequence of the stream that there is now; 0 with Gone
+	Gone bool   // the stream was deleted, and there is none now
 }
 
 func (e *LostError) Error() string {
@@ -31,31 +30,41 @@ func (e *LostError) Error() string {
 }
 
 var (
-	errEnough = errors.New("the loop over the events was left")
-	errQuiet  = errors.New("the consumer did not bring what there is")
-	errMissed = errors.New("the consumer sent a message that did not arrive")
+	errLoopLeft = errors.New("the loop over the events was left")
+	errQuiet    = errors.New("the consumer did not deliver what there is")
+	errMissed   = errors.New("the consumer sent a message that did not arrive")
 )
 
 const (
-	followPatience = time.Second            // how long an answer is waited for: a question is lost with its server
-	pageEvery      = 100 * time.Millisecond // between two pages while there is no consumer
-	pageSize       = 500
-	quietFor       = 500 * time.Millisecond // how long a consumer is believed that brings nothing
-	share          = 5 * time.Millisecond   // for each followed site, these are at least: 200 questions a second in all
-	makeAtOnce     = 8                      // consumers on their way at the same time
-	// shortFor is how long a log may end before what was read from it: a server that was just elected
-	// leader takes a moment to apply what it has.
-	shortFor = 10 * time.Second
-	// goneFor is how long a cluster may say that there is no stream. One that starts says nothing, or that it has
-	// no leader, until it knows its streams; but this is not worth a mistake.
-	goneFor = 10 * time.Second
+	// followTimeout bounds the wait for a response while following. The loss of a server loses its requests.
+	followTimeout = time.Second
+	// followRetryDelay is the delay before a follower goes on with a new consumer.
+	followRetryDelay = 50 * time.Millisecond
+	// pageInterval is the least time between two pages while there is no consumer.
+	pageInterval = 100 * time.Millisecond
+	// pageSize is how many messages a page has at most.
+	pageSize = 500
+	// quietTimeout is how long a consumer may deliver nothing before a page shows whether there is something.
+	quietTimeout = 500 * time.Millisecond
+	// intervalShare is the least interval for each followed site: all of them together make at most 200 requests a second.
+	intervalShare = 5 * time.Millisecond
+	// maxCreating is how many consumers are being created at the same time at most.
+	maxCreating = 8
+	// consumerTimeout bounds the creation of a consumer.
+	consumerTimeout = 2 * followTimeout
+	// shortTimeout is how long a log may end before what was read from it. A server that was just elected leader takes a moment to apply
+	// what it has.
+	shortTimeout = 10 * time.Second
+	// deletedTimeout is how long the cluster has to report that there is no stream before the stream counts as deleted. A cluster
+	// that starts does not report that until it knows its streams; the time makes a mistake less likely still.
+	deletedTimeout = 10 * time.Second
 )
 
-// Follow reads with a consumer of its own, and with a new one after any mishap: a restart of
-// a server, the loss of the one that had the consumer, a message missed. The error that ends it is a *LostError.
+// Follow reads with a consumer of its own, and with a new one after any failure: a server restarts, the server that had the consumer is
+// lost, a message is missing. The error that ends it is a *LostError, or that of a name that cannot name a site.
 func (l *Log) Follow(ctx context.Context, siteName string, after uint64) iter.Seq2[stream.Event, error] {
 	return func(yield func(stream.Event, error) bool) {
-		if err := checkSite(siteName); err != nil {
+		if err := stream.CheckSite(siteName); err != nil {
 			yield(stream.Event{}, fmt.Errorf("follow: %w", err))
 			return
 		}
@@ -64,49 +73,48 @@ func (l *Log) Follow(ctx context.Context, siteName string, after uint64) iter.Se
 		f := follower{log: l, last: after, yield: yield}
 		for ctx.Err() == nil {
 			err := f.run(ctx, siteName)
-			if errors.Is(err, errEnough) {
+			if errors.Is(err, errLoopLeft) {
 				return
 			} else if lost := new(LostError); errors.As(err, &lost) {
 				yield(stream.Event{}, err)
 				return
 			}
 			l.opts.Logger.Debug("reading the log again", "site", siteName, "after", f.last, "err", err)
-			pause(ctx, 50*time.Millisecond)
+			sleep(ctx, followRetryDelay)
 		}
 	}
 }
 
-// follows counts the followers of a site.
+// follows adds n to the number of the followers of a site.
 func (l *Log) follows(name string, n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.followed[name] += n; l.followed[name] == 0 {
-		delete(l.followed, name)
+	if l.followers[name] += n; l.followers[name] == 0 {
+		delete(l.followers, name)
 	}
 }
 
-// spread returns an interval that is longer when many sites are followed, so that the cluster is not asked more often.
+// spread returns d, or a longer interval when many sites are followed: more sites then do not mean more requests.
 func (l *Log) spread(d time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return max(d, time.Duration(len(l.followed))*share)
+	return max(d, time.Duration(len(l.followers))*intervalShare)
 }
 
-// follower is one call of Follow: it knows how far it is, whatever becomes of its consumers.
+// follower is the state of one call of Follow, which outlives its consumers.
 type follower struct {
 	log       *Log
 	site      *site
-	last      uint64
+	last      uint64    // newest sequence that was read
 	created   time.Time // when the stream that is being read was created
-	short     time.Time // since when the log ends before what was read
-	gone      time.Time // since when the cluster says that there is no stream
-	delivered uint64    // messages that the consumer of this run has brought
+	short     time.Time // since when the log ends before what was read; zero while it does not
+	gone      time.Time // since when the cluster reports that there is no stream; zero while it does not
+	delivered uint64    // messages that the consumer of this run has delivered
 	yield     func(stream.Event, error) bool
 }
 
-// run follows with one consumer until that fails. A consumer needs more of a cluster than an append or a
-// direct read does, the leader of all servers beside that of the stream: until there is one, the log is
-// read page by page.
+// run follows with one consumer until that fails. Until there is a consumer it reads the log page by page: a consumer needs the leader
+// of the whole cluster, an append or a direct read only that of the stream.
 func (f *follower) run(ctx context.Context, name string) (err error) {
 	if f.site, err = f.log.site(ctx, name); err != nil {
 		return err
@@ -114,11 +122,11 @@ func (f *follower) run(ctx context.Context, name string) (err error) {
 	if err := f.check(ctx); err != nil {
 		return err
 	}
-	made := make(chan consumed, 1)
-	making, cancel := context.WithCancel(ctx)
+	made := make(chan creation, 1)
+	creating, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func(s *site, first uint64) { made <- f.log.consume(making, s, first) }(f.site, f.last+1)
-	tick := time.NewTicker(f.log.spread(pageEvery))
+	go func(s *site, first uint64) { made <- f.log.createConsumer(creating, s, first) }(f.site, f.last+1)
+	tick := time.NewTicker(f.log.spread(pageInterval))
 	defer tick.Stop()
 	for {
 		select {
@@ -126,7 +134,7 @@ func (f *follower) run(ctx context.Context, name string) (err error) {
 			if c.err != nil {
 				return c.err
 			}
-			return f.take(ctx, c.Consumer)
+			return f.consume(ctx, c.Consumer)
 		case <-tick.C:
 			if err := f.page(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				return err
@@ -135,64 +143,9 @@ func (f *follower) run(ctx context.Context, name string) (err error) {
 	}
 }
 
-// consumed is a consumer on its way.
-type consumed struct {
-	jetstream.Consumer
-	err error
-}
-
-// consume creates a consumer that begins at a sequence. Left alone it goes away by itself. (The client's
-// ordered consumer would be created again by itself, but waits up to 10 s for each try.)
-func (l *Log) consume(ctx context.Context, s *site, first uint64) (c consumed) {
-	select {
-	case l.making <- struct{}{}:
-		defer func() { <-l.making }()
-	case <-ctx.Done():
-		return consumed{err: ctx.Err()}
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*followPatience)
-	defer cancel()
-	c.Consumer, c.err = l.js.CreateConsumer(ctx, s.stream, jetstream.ConsumerConfig{
-		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       first,
-		AckPolicy:         jetstream.AckNonePolicy,
-		MemoryStorage:     true,
-		Replicas:          1,
-		InactiveThreshold: 30 * time.Second,
-	})
-	return c
-}
-
-// take yields what a consumer brings, until that fails. One that is quiet is not believed:
-// it may have been placed on a server that is gone, and its heartbeats would take seconds to be missed.
-// A page tells whether there is something that it did not bring.
-func (f *follower) take(ctx context.Context, consumer jetstream.Consumer) error {
-	quiet := f.log.spread(quietFor)
-	messages, err := consumer.Messages(jetstream.PullExpiry(4*quiet), jetstream.PullHeartbeat(2*quiet))
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	defer context.AfterFunc(ctx, messages.Stop)()
-	for f.delivered = 0; ; {
-		msg, err := messages.Next(jetstream.NextMaxWait(quiet))
-		if err == nil {
-			err = f.pass(msg)
-		} else if errors.Is(err, nats.ErrTimeout) {
-			before := f.last
-			if err = f.page(ctx); f.last != before && err == nil {
-				return errQuiet
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// page yields the next events as far as a replica has them.
+// page yields the next events that a replica has, at most pageSize.
 func (f *follower) page(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, followPatience)
+	ctx, cancel := context.WithTimeout(ctx, followTimeout)
 	defer cancel()
 	r, err := f.log.direct(ctx, f.site, "*.*", f.last, pageSize)
 	if err != nil {
@@ -201,40 +154,20 @@ func (f *follower) page(ctx context.Context) error {
 	for _, e := range r.events {
 		f.last = e.ID.Seq
 		if !f.yield(e, nil) {
-			return errEnough
+			return errLoopLeft
 		}
-	}
-	return nil
-}
-
-// pass yields the event in msg, unless a page had it already.
-func (f *follower) pass(msg jetstream.Msg) error {
-	meta, err := msg.Metadata()
-	if err != nil {
-		return err
-	}
-	if f.delivered++; meta.Sequence.Consumer != f.delivered {
-		return errMissed
-	}
-	if meta.Sequence.Stream <= f.last {
-		return nil
-	}
-	f.last = meta.Sequence.Stream
-	e, ok := f.site.event(msg.Subject(), f.last, meta.Timestamp, nats.Header(msg.Headers()), msg.Data())
-	if ok && !f.yield(e, nil) {
-		return errEnough
 	}
 	return nil
 }
 
 // check fails with a LostError when this is not the stream that was read, or no longer reaches as far.
 func (f *follower) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, followPatience)
+	ctx, cancel := context.WithTimeout(ctx, followTimeout)
 	defer cancel()
-	info, err := f.log.inform(ctx, f.site.name, "")
-	if code(err) != jetstream.JSErrCodeStreamNotFound {
+	info, err := f.log.describe(ctx, f.site.name, "")
+	if errorCode(err) != jetstream.JSErrCodeStreamNotFound {
 		f.gone = time.Time{}
-	} else if lasts(&f.gone, goneFor) {
+	} else if hasLasted(&f.gone, deletedTimeout) {
 		return &LostError{Site: f.site.name, Read: f.last, Gone: true}
 	}
 	if err != nil {
@@ -244,19 +177,19 @@ func (f *follower) check(ctx context.Context) error {
 		f.created = info.Created
 	}
 	short := info.State.LastSeq < f.last
-	if !f.created.Equal(info.Created) || short && lasts(&f.short, shortFor) {
+	if !f.created.Equal(info.Created) || short && hasLasted(&f.short, shortTimeout) {
 		return &LostError{Site: f.site.name, Read: f.last, Last: info.State.LastSeq}
 	}
 	if short {
-		return errAgain
+		return errNotUpToDate
 	}
 	f.short = time.Time{}
-	f.site.note(info)
+	f.site.observe(info)
 	return nil
 }
 
-// lasts begins to measure a state at its first sight, and returns whether it has lasted for a while.
-func lasts(since *time.Time, d time.Duration) bool {
+// hasLasted reports whether a state has lasted for longer than d. It sets since when it is zero.
+func hasLasted(since *time.Time, d time.Duration) bool {
 	if since.IsZero() {
 		*since = time.Now()
 	}

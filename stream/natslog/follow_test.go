@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"proofstream/stream"
+	"proofstream/stream/natslog/natstest"
+	"proofstream/stream/waitfor"
 )
 
 // watch is what a follower has seen.
@@ -77,7 +79,7 @@ func lostWithin(t *testing.T, l *Log, d time.Duration, at func()) *LostError {
 // stream that was deleted and created again.
 func TestReplacedStreamEndsFollow(t *testing.T) {
 	t.Parallel()
-	o := Options{URL: startCluster(t, 1).url()}
+	o := Options{URL: natstest.Start(t, 1).URL()}
 	l := opened(t, o)
 	appendN(t, l, 5)
 	lost := lostWithin(t, l, 30*time.Second, func() {
@@ -91,10 +93,10 @@ func TestReplacedStreamEndsFollow(t *testing.T) {
 	}
 }
 
-// TestDeletedStreamEndsFollow would catch a reader that waits for ever for a stream that was deleted.
+// TestDeletedStreamEndsFollow would catch a reader that waits without end for a stream that was deleted.
 func TestDeletedStreamEndsFollow(t *testing.T) {
 	t.Parallel()
-	l := opened(t, Options{URL: startCluster(t, 1).url()})
+	l := opened(t, Options{URL: natstest.Start(t, 1).URL()})
 	appendN(t, l, 5)
 	var deleted time.Time
 	lost := lostWithin(t, l, time.Minute, func() {
@@ -103,7 +105,7 @@ func TestDeletedStreamEndsFollow(t *testing.T) {
 		}
 		deleted = time.Now()
 	})
-	if after := time.Since(deleted); !lost.Gone || lost.Read != 5 || after < goneFor {
+	if after := time.Since(deleted); !lost.Gone || lost.Read != 5 || after < deletedTimeout {
 		t.Errorf("ended %v after it was deleted, with %v", after, lost)
 	}
 }
@@ -111,23 +113,23 @@ func TestDeletedStreamEndsFollow(t *testing.T) {
 // TestFollowAcrossARestart would catch a reader that ends, skips or repeats when the cluster was away.
 func TestFollowAcrossARestart(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, 1)
-	l := opened(t, Options{URL: c.url()})
+	c := natstest.Start(t, 1)
+	l := opened(t, Options{URL: c.URL()})
 	seen := following(t, l)
 	want := map[uint64]string{}
 	for range 3 {
 		for range 5 {
 			want[mustAppend(t, l, "")] = string(payload)
 		}
-		until(t, "all is followed", func() bool { return seen.has(want) })
-		c.stop(0)
-		c.start(t, 0)
+		waitfor.Fact(t, "all is followed", func() bool { return seen.has(want) })
+		c.Servers[0].Kill()
+		c.Servers[0].Start()
 	}
 }
 
-// TestQuietSitesCostNothing would catch a site that nobody follows and that has a consumer nevertheless.
+// TestQuietSitesCostNothing would catch a consumer of a site without followers.
 func TestQuietSitesCostNothing(t *testing.T) {
-	l := opened(t, Options{URL: startCluster(t, 1).url()})
+	l := opened(t, Options{URL: natstest.Start(t, 1).URL()})
 	appendN(t, l, 1)
 	for range l.Follow(t.Context(), "a", 0) {
 		break
@@ -135,11 +137,11 @@ func TestQuietSitesCostNothing(t *testing.T) {
 	if _, _, err := l.Append(t.Context(), "b", stream.Entry{Data: payload}); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := l.inform(t.Context(), "b", ""); err != nil || info.State.Consumers != 0 {
-		t.Errorf("consumers of a site that nobody followed: %+v, %v", info, err)
+	if info, err := l.describe(t.Context(), "b", ""); err != nil || info.State.Consumers != 0 {
+		t.Errorf("consumers of a site without followers: %+v, %v", info, err)
 	}
-	if len(l.followed) != 0 {
-		t.Errorf("followed: %v; want none", l.followed)
+	if len(l.followers) != 0 {
+		t.Errorf("followed: %v; want none", l.followers)
 	}
 }
 
@@ -147,8 +149,8 @@ func TestQuietSitesCostNothing(t *testing.T) {
 // succeed again within 15 s, and two nodes of ours see one order.
 func TestClusterLosesANode(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, 3)
-	o := Options{URL: c.url(), Replicas: 3, Limits: stream.Limits{Events: 1e6}}
+	c := natstest.Start(t, 3)
+	o := Options{URL: c.URL(), Replicas: 3, Limits: stream.Limits{Events: 1e6}}
 	a, b := opened(t, o), opened(t, o)
 	seenByA, seenByB := following(t, a), following(t, b)
 	var mu sync.Mutex
@@ -172,17 +174,16 @@ func TestClusterLosesANode(t *testing.T) {
 			}
 		})
 	}
-	until(t, "appends succeed", func() bool { return since.Load() > 100 })
-	c.stop(c.leader(t, a, "a"))
+	waitfor.Fact(t, "appends succeed", func() bool { return since.Load() > 100 })
+	c.Servers[c.Leader("proofstream-a")].Kill()
 	since.Store(0)
 	failed.Store(0)
 	began := time.Now()
-	until(t, "appends succeed again", func() bool { return since.Load() > 100 })
+	waitfor.Fact(t, "appends succeed again", func() bool { return since.Load() > 100 })
 	if d := time.Since(began); d > 15*time.Second || failed.Load() > 0 {
 		t.Errorf("appends succeeded again after %v; %d failed", d, failed.Load())
 	}
 	cancel()
 	wg.Wait()
-	until(t, "both have everything", func() bool { return seenByA.has(acknowledged) && seenByB.has(acknowledged) })
-	t.Logf("%d events; appends succeeded again after %v", len(acknowledged), time.Since(began))
+	waitfor.Fact(t, "both have everything", func() bool { return seenByA.has(acknowledged) && seenByB.has(acknowledged) })
 }

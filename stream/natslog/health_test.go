@@ -12,9 +12,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"proofstream/stream"
+	"proofstream/stream/natslog/natstest"
+	"proofstream/stream/waitfor"
 )
 
-// servers is a stream's leader with replicas that answered it so long ago.
+// servers is a stream's leader with replicas that last responded to it at the given times before now.
 func servers(ago ...time.Duration) *jetstream.ClusterInfo {
 	c := &jetstream.ClusterInfo{Leader: "n0"}
 	for _, d := range ago {
@@ -23,7 +25,7 @@ func servers(ago ...time.Duration) *jetstream.ClusterInfo {
 	return c
 }
 
-// TestQuorum would catch a log that is believed to store because somebody answers for it.
+// TestQuorum would catch a log that counts as able to store because one server responds.
 func TestQuorum(t *testing.T) {
 	leaderless, incomplete, offline := servers(1, 1, 1), servers(time.Second, time.Minute), servers(1, time.Minute)
 	leaderless.Leader, incomplete.Replicas[0].Current, offline.Replicas[0].Offline = "", false, true
@@ -34,16 +36,16 @@ func TestQuorum(t *testing.T) {
 	}{
 		{"a server alone", nil, true},
 		{"one copy in a cluster", servers(), true},
-		{"three, all well", servers(time.Second, time.Second), true},
+		{"three, all healthy", servers(time.Second, time.Second), true},
 		{"one of three away", servers(time.Second, time.Minute), true},
-		{"one of three came back and is called offline still", offline, true},
+		{"one of three has reconnected and is still called offline", offline, true},
 		{"two of three away", servers(6*time.Second, time.Minute), false},
-		{"two of three not heard of since the election", servers(0, 0), false},
+		{"two of three without a response since the election", servers(0, 0), false},
 		{"one of three away, another not complete", incomplete, false},
-		{"nobody leads", leaderless, false},
+		{"no server leads", leaderless, false},
 		{"one of two away", servers(time.Minute), false},
 	} {
-		if err := quorum(test.info, lively); (err == nil) != test.want {
+		if err := quorum(test.info, replicaTimeout); (err == nil) != test.want {
 			t.Errorf("%s: got %v, want it to store: %t", test.name, err, test.want)
 		}
 	}
@@ -63,22 +65,22 @@ func TestHealth(t *testing.T) {
 	}{
 		{"nothing is known", facts{}, true},
 		{"closed", facts{closed: true}, false},
-		{"no connection", facts{away: oops, stored: ago(1)}, false},
-		{"no quorum", facts{answered: ago(1), servers: lost}, false},
-		{"no quorum, and an append stored before", facts{answered: ago(1), servers: lost, stored: ago(7)}, false},
-		{"no quorum, and an append stored a moment ago", facts{answered: ago(1), servers: lost, stored: ago(2)}, true},
-		{"servers are joining", facts{answered: ago(1), servers: moving}, true},
-		{"a failure while servers are joining", facts{answered: ago(1), servers: moving, failed: ago(60), failure: oops}, false},
-		{"a failure, and answers from before", facts{answered: ago(2), servers: fine, failed: ago(1), failure: oops}, false},
-		{"a failure, and an answer", facts{answered: ago(0.1), servers: fine, failed: ago(3), failure: oops}, false},
-		{"a failure, and answers for a while", facts{answered: ago(0.1), servers: fine, failed: ago(4), failure: oops}, true},
-		{"a failure, and no replica heard of since", facts{answered: ago(0.1), servers: servers(4*time.Second, 4*time.Second), failed: ago(4), failure: oops}, false},
+		{"no connection", facts{disconnected: oops, stored: ago(1)}, false},
+		{"no quorum", facts{responded: ago(1), servers: lost}, false},
+		{"no quorum, and an append stored before", facts{responded: ago(1), servers: lost, stored: ago(7)}, false},
+		{"no quorum, and an append stored a moment ago", facts{responded: ago(1), servers: lost, stored: ago(2)}, true},
+		{"servers are joining", facts{responded: ago(1), servers: moving}, true},
+		{"a failure while servers are joining", facts{responded: ago(1), servers: moving, failed: ago(60), failure: oops}, false},
+		{"a failure, and responses from before", facts{responded: ago(2), servers: fine, failed: ago(1), failure: oops}, false},
+		{"a failure, and a response", facts{responded: ago(0.1), servers: fine, failed: ago(3), failure: oops}, false},
+		{"a failure, and responses for a while", facts{responded: ago(0.1), servers: fine, failed: ago(4), failure: oops}, true},
+		{"a failure, and no response of a replica since", facts{responded: ago(0.1), servers: servers(4*time.Second, 4*time.Second), failed: ago(4), failure: oops}, false},
 		{"a failure before an append was stored", facts{stored: ago(1), servers: fine, failed: ago(2), failure: oops}, true},
-		{"a server alone was away", facts{answered: ago(1), failed: ago(2), failure: oops}, true},
-		{"a server alone is away", facts{answered: ago(2), failed: ago(1), failure: oops}, false},
-		{"full", facts{answered: ago(1), servers: fine, refused: ago(20), refusal: oops}, false},
+		{"a server alone was away", facts{responded: ago(1), failed: ago(2), failure: oops}, true},
+		{"a server alone is away", facts{responded: ago(2), failed: ago(1), failure: oops}, false},
+		{"full", facts{responded: ago(1), servers: fine, refused: ago(20), refusal: oops}, false},
 		{"full, and an append stored since", facts{stored: ago(1), refused: ago(20), refusal: oops}, true},
-		{"full, and nobody tried for long", facts{answered: ago(1), refused: ago(61), refusal: oops}, true},
+		{"full, and no append was tried for long", facts{responded: ago(1), refused: ago(61), refusal: oops}, true},
 	} {
 		if err := health(test.facts, now); (err == nil) != test.want {
 			t.Errorf("%s: got %v, want it healthy: %t", test.name, err, test.want)
@@ -89,9 +91,9 @@ func TestHealth(t *testing.T) {
 // TestAppendFailed would catch an append that an election swallowed and that is counted after another was stored.
 func TestAppendFailed(t *testing.T) {
 	var o observer
-	begun := time.Now()
+	started := time.Now()
 	o.appended()
-	o.appendFailed(begun, context.DeadlineExceeded)
+	o.appendFailed(started, context.DeadlineExceeded)
 	if o.facts.failure != nil {
 		t.Error("an append that began before another was stored is counted as failed")
 	}
@@ -121,72 +123,68 @@ func staysUnhealthy(t *testing.T, l *Log, while time.Duration) {
 			t.Error("a log without a quorum is called healthy")
 			return
 		}
-		pause(ctx, 10*time.Millisecond)
+		sleep(ctx, 10*time.Millisecond)
 	}
 }
 
-// stopFollowers stops all servers but the one that leads the stream of site a.
-func (c *cluster) stopFollowers(t *testing.T, l *Log) (stopped []int) {
-	t.Helper()
-	leader := c.leader(t, l, "a")
-	for i := range c.servers {
+// killFollowers kills all servers except the one that leads the stream of site a.
+func killFollowers(c *natstest.Cluster) (killed []*natstest.Server) {
+	leader := c.Leader("proofstream-a")
+	for i, s := range c.Servers {
 		if i != leader {
-			c.stop(i)
-			stopped = append(stopped, i)
+			s.Kill()
+			killed = append(killed, s)
 		}
 	}
-	return stopped
+	return killed
 }
 
-// TestQuorumLost stops two of three servers, and leaves the one that leads the stream: it answers on as if nothing
-// had happened. That must be noticed though nobody appends, and logged once, until the others are back.
+// TestQuorumLost stops two of three servers, and leaves the one that leads the stream: it goes on to respond as if nothing
+// had happened. That must be noticed without an append, and logged once, until the others are back.
 func TestQuorumLost(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, 3)
-	var told journal
-	l := opened(t, Options{URL: c.url(), Replicas: 3, Logger: told.logger()})
+	c := natstest.Start(t, 3)
+	var logged waitfor.Output
+	l := opened(t, Options{URL: c.URL(), Replicas: 3, Logger: logger(&logged)})
 	appendN(t, l, 5)
 	run(t, l)
-	wantTold := func(lost, again int) {
+	wantLogged := func(lost, again int) {
 		t.Helper()
-		said := told.String()
-		if n, m := strings.Count(said, "does not store"), strings.Count(said, "stores again"); n != lost || m != again {
-			t.Errorf("told %d times that it does not store, %d that it does again; want %d and %d:\n%s", n, m, lost, again, said)
+		text := logged.String()
+		if n, m := strings.Count(text, "does not store"), strings.Count(text, "stores again"); n != lost || m != again {
+			t.Errorf("logged %d times that it does not store, %d that it does again; want %d and %d:\n%s", n, m, lost, again, text)
 		}
 	}
-	stopped := c.stopFollowers(t, l)
-	begun := time.Now()
-	until(t, "the loss is noticed", func() bool { return l.Healthy() != nil })
-	t.Logf("noticed after %v without an append", time.Since(begun))
-	staysUnhealthy(t, l, 2*steady)
-	wantTold(1, 0)
-	for _, i := range stopped {
-		c.start(t, i)
+	killed := killFollowers(c)
+	started := time.Now()
+	waitfor.Fact(t, "the loss is noticed", func() bool { return l.Healthy() != nil })
+	t.Logf("noticed after %v without an append", time.Since(started))
+	staysUnhealthy(t, l, 2*recoveryTime)
+	wantLogged(1, 0)
+	for _, s := range killed {
+		s.Start()
 	}
-	begun = time.Now()
-	until(t, "the log stores again", func() bool { return l.Healthy() == nil && strings.Contains(told.String(), "again") })
-	t.Logf("healthy %v after the servers were back", time.Since(begun))
+	started = time.Now()
+	waitfor.Fact(t, "the log stores again", func() bool { return l.Healthy() == nil && strings.Contains(logged.String(), "again") })
+	t.Logf("healthy %v after the servers were back", time.Since(started))
 	appendN(t, l, 5)
-	wantTold(1, 1)
+	wantLogged(1, 1)
 
-	c.stopFollowers(t, l)
-	failing, cancel := context.WithTimeout(t.Context(), tryPatience+time.Second)
+	killFollowers(c)
+	failing, cancel := context.WithTimeout(t.Context(), attemptTimeout+time.Second)
 	defer cancel()
 	if _, _, err := l.Append(failing, "a", stream.Entry{Data: payload}); err == nil || failing.Err() == nil {
 		t.Errorf("an append ended with %v before its time was over, want it to wait for the others", err)
 	}
-	staysUnhealthy(t, l, lively+steady) // until after the leader has missed the others
-	wantTold(2, 1)
+	staysUnhealthy(t, l, replicaTimeout+recoveryTime) // until after the leader has missed the others
+	wantLogged(2, 1)
 }
 
-// TestFullStore would catch a full store that is called healthy because it answers, and one that is never again.
+// TestFullStore would catch a full store that counts as healthy because it responds, and one that never is healthy again.
 func TestFullStore(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, 1)
-	c.stop(0)
-	c.opts[0].JetStreamMaxStore = 128 << 10
-	c.start(t, 0)
-	l := opened(t, Options{URL: c.url(), Limits: stream.Limits{Events: 1e6}})
+	c := natstest.Start(t, 1, "jetstream { max_file_store: 128KB }")
+	l := opened(t, Options{URL: c.URL(), Limits: stream.Limits{Events: 1e6}})
 	run(t, l)
 	var err error
 	for i := 0; err == nil; i++ {
@@ -195,7 +193,7 @@ func TestFullStore(t *testing.T) {
 	if !errors.Is(err, stream.ErrUnavailable) {
 		t.Fatalf("append to a full store: %v", err)
 	}
-	for begun := time.Now(); time.Since(begun) < steady+2*time.Second; pause(t.Context(), 50*time.Millisecond) {
+	for started := time.Now(); time.Since(started) < recoveryTime+2*time.Second; sleep(t.Context(), 50*time.Millisecond) {
 		if l.Healthy() == nil {
 			t.Fatal("a full store is called healthy")
 		}

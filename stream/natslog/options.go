@@ -2,12 +2,12 @@ package natslog
 
 import (
 	"log/slog"
-	"time"
 
 	"proofstream/stream"
 )
 
-// Options configure a log. The zero value of a field means its default.
+// Options configure a Log. A zero field means its default. A server refuses other values that it does not allow, with an error of Open
+// or of the first use of a site.
 type Options struct {
 	// URL is the address of the NATS cluster, or several with commas. Required.
 	URL string
@@ -15,7 +15,7 @@ type Options struct {
 	CredsFile string
 	// Stream is the prefix of the streams' names and the first token of their subjects. Default "proofstream".
 	Stream string
-	// Replicas is how many copies the cluster keeps of a stream that this log creates. Default 1.
+	// Replicas is how many copies the cluster keeps of a stream that this log creates, 1 to 5. Default 1.
 	Replicas int
 	// Limits is the retention of a stream that this log creates. Default 1,000 events and 720 h.
 	Limits stream.Limits
@@ -25,7 +25,7 @@ type Options struct {
 	// stay, and a warning names the ones that differ: one node among several must not rewrite a
 	// stream for all.
 	Update bool
-	// Logger is told what an operator needs to know. Default slog.Default().
+	// Logger gets the log lines for the operator. Default slog.Default().
 	Logger *slog.Logger
 }
 
@@ -36,12 +36,7 @@ func (o Options) withDefaults() Options {
 	if o.Replicas == 0 {
 		o.Replicas = 1
 	}
-	if o.Limits.Events == 0 {
-		o.Limits.Events = 1000
-	}
-	if o.Limits.Age == 0 {
-		o.Limits.Age = 720 * time.Hour
-	}
+	o.Limits = o.Limits.WithDefaults()
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

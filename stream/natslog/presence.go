@@ -12,17 +12,19 @@ import (
 )
 
 const (
-	tellEvery   = time.Second            // a node tells its numbers at least so often
-	tellChanged = 200 * time.Millisecond // and this soon after they changed
-	tellDead    = 3 * time.Second        // after this long without a report a node is forgotten
+	// reportInterval is the longest time between two reports of a node.
+	reportInterval = time.Second
+	// changeInterval is the longest time between a change of a node's counts and its report.
+	changeInterval = 200 * time.Millisecond
+	// peerTimeout is how long after its last report a node counts.
+	peerTimeout = 3 * time.Second
 )
 
-// Presence counts the open streams of a whole installation: each node tells its peers its own
-// numbers, by messages that are not kept. A node that dies is forgotten after three seconds, one that
-// stops in good order at once.
+// Presence counts the open streams of all nodes of an installation: each node publishes its own counts, in messages that JetStream does
+// not keep. A node that dies counts for three more seconds, one that stops in good order no longer.
 type Presence struct {
-	log *Log
-	own func() map[string]int
+	log   *Log
+	local func() map[string]int
 
 	mu    sync.Mutex // guards peers
 	peers map[string]peer
@@ -34,25 +36,25 @@ type peer struct {
 	at      time.Time
 }
 
-// report is what a node tells, as JSON on the subject PREFIX.nodes.
+// report is what a node publishes, as JSON on the subject PREFIX.nodes.
 type report struct {
 	Node    string         `json:"node"`
 	Streams map[string]int `json:"streams"`
 	Gone    bool           `json:"gone,omitempty"`
 }
 
-// NewPresence returns a presence over the log's connection; own returns this node's open streams by site.
-// It knows no peers until Run, which needs a log that is open.
-func NewPresence(log *Log, own func() map[string]int) *Presence {
-	return &Presence{log: log, own: own, peers: make(map[string]peer)}
+// NewPresence returns a presence over the log's connection. local returns this node's open streams by site; Run calls it every 200 ms.
+// The presence knows no peers until Run, which needs a log that is open.
+func NewPresence(log *Log, local func() map[string]int) *Presence {
+	return &Presence{log: log, local: local, peers: make(map[string]peer)}
 }
 
-// Elsewhere returns how many streams of a site are open on other nodes, by their newest reports.
-func (p *Presence) Elsewhere(site string) (n int) {
+// PeerStreams returns how many streams of a site are open on the other nodes, by their newest reports.
+func (p *Presence) PeerStreams(site string) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for node, r := range p.peers {
-		if time.Since(r.at) > tellDead {
+		if time.Since(r.at) > peerTimeout {
 			delete(p.peers, node)
 			continue
 		}
@@ -61,26 +63,26 @@ func (p *Presence) Elsewhere(site string) (n int) {
 	return n
 }
 
-// Run tells and listens until ctx ends.
+// Run reports this node's counts and receives those of its peers until ctx ends. The error is that of a closed connection.
 func (p *Presence) Run(ctx context.Context) error {
 	self := rand.Text()
 	sub, err := p.log.nc.Subscribe(p.log.nodes(), func(m *nats.Msg) {
 		var r report
 		if json.Unmarshal(m.Data, &r) == nil && r.Node != self {
-			p.hear(r)
+			p.receive(r)
 		}
 	})
 	if err != nil {
 		return err
 	}
 	defer sub.Unsubscribe()
-	p.tell(ctx, self)
+	p.reportChanges(ctx, self)
 	p.send(report{Node: self, Gone: true})
-	_ = p.log.nc.FlushTimeout(time.Second) // who does not hear it forgets this node soon
+	_ = p.log.nc.FlushTimeout(time.Second) // best effort: peers drop this node after peerTimeout
 	return nil
 }
 
-func (p *Presence) hear(r report) {
+func (p *Presence) receive(r report) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.Gone {
@@ -90,37 +92,37 @@ func (p *Presence) hear(r report) {
 	p.peers[r.Node] = peer{streams: r.Streams, at: time.Now()}
 }
 
-// tell tells this node's numbers until ctx ends.
-func (p *Presence) tell(ctx context.Context, self string) {
-	var told map[string]int
+// reportChanges publishes this node's counts until ctx ends.
+func (p *Presence) reportChanges(ctx context.Context, self string) {
+	var reported map[string]int
 	var at time.Time
 	for ctx.Err() == nil {
-		if now := p.own(); time.Since(at) >= tellEvery || !maps.Equal(now, told) {
+		if now := p.local(); time.Since(at) >= reportInterval || !maps.Equal(now, reported) {
 			p.send(report{Node: self, Streams: now})
-			told, at = now, time.Now()
+			reported, at = now, time.Now()
 		}
-		pause(ctx, tellChanged)
+		sleep(ctx, changeInterval)
 	}
 }
 
-// send is best effort: the next report follows within a second.
+// send publishes a report. It ignores errors: the next report follows within a second.
 func (p *Presence) send(r report) {
 	if b, err := json.Marshal(r); err == nil {
 		_ = p.log.nc.Publish(p.log.nodes(), b)
 	}
 }
 
-// nodes is the subject of the nodes' reports. It is not one of a site's stream: those have more tokens.
+// nodes returns the subject of the nodes' reports. It is in no site's stream: the subjects of those have more tokens.
 func (l *Log) nodes() string { return l.opts.Stream + ".nodes" }
 
-// alone listens long enough to hear every node that runs, and returns whether there was none.
-func (l *Log) alone(ctx context.Context) (bool, error) {
+// onlyNode waits for the reports of other nodes, for long enough that each one that runs sends one, and reports whether there was none.
+func (l *Log) onlyNode(ctx context.Context) (bool, error) {
 	sub, err := l.nc.SubscribeSync(l.nodes())
 	if err != nil {
 		return false, err
 	}
 	defer sub.Unsubscribe()
-	ctx, cancel := context.WithTimeout(ctx, tellEvery+tellEvery/2)
+	ctx, cancel := context.WithTimeout(ctx, reportInterval+reportInterval/2)
 	defer cancel()
 	_, err = sub.NextMsgWithContext(ctx)
 	return err != nil, nil

@@ -4,6 +4,9 @@ import (
 	"context"
 	"sync"
 	"testing"
+
+	"proofstream/stream/natslog/natstest"
+	"proofstream/stream/waitfor"
 )
 
 // runPresence runs a presence until the returned function is called, at the latest until the test's end.
@@ -22,14 +25,14 @@ func runPresence(t *testing.T, p *Presence) (stop func()) {
 
 // TestPresence would catch nodes that do not count each other's streams, or count those of a node that has stopped.
 func TestPresence(t *testing.T) {
-	c := startCluster(t, 1)
-	a := NewPresence(opened(t, Options{URL: c.url()}), func() map[string]int { return map[string]int{"a": 3} })
-	b := NewPresence(opened(t, Options{URL: c.url()}), func() map[string]int { return map[string]int{"a": 4, "b": 1} })
+	c := natstest.Start(t, 1)
+	a := NewPresence(opened(t, Options{URL: c.URL()}), func() map[string]int { return map[string]int{"a": 3} })
+	b := NewPresence(opened(t, Options{URL: c.URL()}), func() map[string]int { return map[string]int{"a": 4, "b": 1} })
 	runPresence(t, a)
 	stop := runPresence(t, b)
-	until(t, "both know each other", func() bool {
-		return a.Elsewhere("a") == 4 && a.Elsewhere("b") == 1 && b.Elsewhere("a") == 3
+	waitfor.Fact(t, "both know each other", func() bool {
+		return a.PeerStreams("a") == 4 && a.PeerStreams("b") == 1 && b.PeerStreams("a") == 3
 	})
 	stop()
-	until(t, "a forgets b", func() bool { return a.Elsewhere("a") == 0 })
+	waitfor.Fact(t, "a forgets b", func() bool { return a.PeerStreams("a") == 0 })
 }

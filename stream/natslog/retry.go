@@ -14,26 +14,29 @@ import (
 )
 
 const (
-	tryPatience = 2 * time.Second        // how long one question waits: the next may find another server
-	retryPause  = 250 * time.Millisecond // before that next one
-	patience    = 12 * time.Second       // how long a call tries in all: elections last up to 10 s
+	// attemptTimeout bounds one attempt of a request. The next attempt may find another server.
+	attemptTimeout = 2 * time.Second
+	// retryDelay is the delay before the next attempt.
+	retryDelay = 250 * time.Millisecond
+	// retryTimeout bounds all attempts of a call. Elections last up to 10 s.
+	retryTimeout = 12 * time.Second
 )
 
-// persist calls try until it succeeds or fails for good, through an election of up to 10 s. Its error
-// is the context's or wraps stream.ErrUnavailable.
-func persist(ctx context.Context, try func(context.Context) error) error {
-	whole, cancel := context.WithTimeout(ctx, patience)
+// retry calls attempt until it succeeds or fails permanently, for retryTimeout at most, with attemptTimeout each. Its error is the
+// context's, stream.ErrNotFound, or wraps stream.ErrUnavailable.
+func retry(ctx context.Context, attempt func(context.Context) error) error {
+	whole, cancel := context.WithTimeout(ctx, retryTimeout)
 	defer cancel()
 	for {
-		one, cancel := context.WithTimeout(whole, tryPatience)
-		err := try(one)
+		one, cancel := context.WithTimeout(whole, attemptTimeout)
+		err := attempt(one)
 		cancel()
 		switch {
 		case err == nil || errors.Is(err, stream.ErrNotFound):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !passing(err) || !pause(whole, retryPause):
+		case !temporary(err) || !sleep(whole, retryDelay):
 			return unavailable(err)
 		}
 	}
@@ -41,33 +44,41 @@ func persist(ctx context.Context, try func(context.Context) error) error {
 
 // JetStream's error codes on which this package decides.
 const (
-	errFull      jetstream.ErrorCode = 10023 // the store has no room left
-	errNoStore   jetstream.ErrorCode = 10049 // the files of a stream cannot be created, as while those of a deleted one are removed
-	errNameTaken jetstream.ErrorCode = 10058 // another node creates the stream
-	errLastID    jetstream.ErrorCode = 10070 // the newest message has another id
-	errRollup    jetstream.ErrorCode = 10111 // the Nats-Rollup header is refused
-	errInFlight  jetstream.ErrorCode = 10158 // the leader has a message with this id, and no majority yet
-	errLastSeq                       = jetstream.JSErrCodeStreamWrongLastSequence
-	errSubjectIn                     = jetstream.JSErrCodeStreamWrongLastSequenceConstant // a message on the subject is in flight
+	// errFull: no space is left in the store.
+	errFull jetstream.ErrorCode = 10023
+	// errNoStore: the files of a stream cannot be created, as while those of a deleted stream are removed.
+	errNoStore jetstream.ErrorCode = 10049
+	// errNameTaken: another node creates the stream.
+	errNameTaken jetstream.ErrorCode = 10058
+	// errLastID: the newest message has another id than the expected one.
+	errLastID jetstream.ErrorCode = 10070
+	// errRollup: the Nats-Rollup header is refused.
+	errRollup jetstream.ErrorCode = 10111
+	// errInFlight: the leader has a message with this id, and no majority yet.
+	errInFlight jetstream.ErrorCode = 10158
+	// errLastSeq: the subject has another last sequence than the expected one.
+	errLastSeq = jetstream.JSErrCodeStreamWrongLastSequence
+	// errSubjectInFlight: a message on the subject is in flight.
+	errSubjectInFlight = jetstream.JSErrCodeStreamWrongLastSequenceConstant
 )
 
-// errAgain says that a question is worth asking again.
-var errAgain = errors.New("the log is not up to date yet")
+// errNotUpToDate says that the server which responded has not applied everything yet.
+var errNotUpToDate = errors.New("the log is not up to date yet")
 
-// passing says whether err is that of an election, of a server that went away, or of a majority that is slow.
-func passing(err error) bool {
-	switch code(err) {
+// temporary reports whether another attempt may succeed: err is that of an election, of a lost server or of a slow majority.
+func temporary(err error) bool {
+	switch errorCode(err) {
 	case 0:
-	case errInFlight, errSubjectIn, errNameTaken, errNoStore:
+	case errInFlight, errSubjectInFlight, errNameTaken, errNoStore:
 		return true
 	case errFull:
 		return false
 	}
-	if answer := (*jetstream.APIError)(nil); errors.As(err, &answer) {
-		return answer.Code == 503
+	if refusal := (*jetstream.APIError)(nil); errors.As(err, &refusal) {
+		return refusal.Code == 503
 	}
 	for _, target := range []error{
-		errAgain, context.DeadlineExceeded, jetstream.ErrNoStreamResponse,
+		errNotUpToDate, context.DeadlineExceeded, jetstream.ErrNoStreamResponse,
 		nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrReconnectBufExceeded,
 	} {
 		if errors.Is(err, target) {
@@ -77,16 +88,15 @@ func passing(err error) bool {
 	return false
 }
 
-// code returns JetStream's code for err, or 0.
-func code(err error) jetstream.ErrorCode {
-	if answer := (*jetstream.APIError)(nil); errors.As(err, &answer) {
-		return answer.ErrorCode
+// errorCode returns JetStream's code of err, 0 when err is not a refusal by JetStream.
+func errorCode(err error) jetstream.ErrorCode {
+	if refusal := (*jetstream.APIError)(nil); errors.As(err, &refusal) {
+		return refusal.ErrorCode
 	}
 	return 0
 }
 
-// unavailable marks err, which came from the cluster or the way there, as stream.ErrUnavailable,
-// unless the caller's own context is why.
+// unavailable wraps an error of the cluster or of the connection in stream.ErrUnavailable, unless the caller has cancelled its context.
 func unavailable(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, stream.ErrUnavailable) {
 		return err
@@ -94,8 +104,8 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", stream.ErrUnavailable, err)
 }
 
-// pause waits, and returns false when ctx ended meanwhile.
-func pause(ctx context.Context, d time.Duration) bool {
+// sleep waits for d. It returns false when ctx ends before.
+func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -106,9 +116,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// ask puts a question to JetStream's API, which the leader of the stream answers, and decodes the answer.
-func (l *Log) ask(ctx context.Context, verb, name string, question string, answer any) error {
-	reply, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM."+verb+"."+name, []byte(question))
+// request sends a request about a stream to JetStream's API, to which the leader of the stream responds, and decodes the response.
+func (l *Log) request(ctx context.Context, verb, name, body string, response any) error {
+	reply, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM."+verb+"."+name, []byte(body))
 	if err != nil {
 		return err
 	}
@@ -121,5 +131,5 @@ func (l *Log) ask(ctx context.Context, verb, name string, question string, answe
 	if refusal.Error != nil {
 		return refusal.Error
 	}
-	return json.Unmarshal(reply.Data, answer)
+	return json.Unmarshal(reply.Data, response)
 }

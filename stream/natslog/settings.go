@@ -12,13 +12,13 @@ import (
 	"proofstream/stream"
 )
 
-// Entries of a stream's metadata.
+// The keys of our entries in a stream's metadata.
 const (
 	epochsKey    = "proofstream.epochs"    // the epoch history of the site, JSON
-	migratingKey = "proofstream.migrating" // there while an embedded log is being copied into the stream
+	migratingKey = "proofstream.migrating" // set while an embedded log is being copied into the stream
 )
 
-// settings returns base with the settings that are ours for a site's stream; all others stay as they are.
+// settings returns base with the settings that this package needs for a site's stream. All others stay as they are.
 func (o Options) settings(site string, base jetstream.StreamConfig) jetstream.StreamConfig {
 	base.Name = o.Stream + "-" + site
 	base.Subjects = []string{o.Stream + "." + site + ".>"}
@@ -35,7 +35,7 @@ func (o Options) settings(site string, base jetstream.StreamConfig) jetstream.St
 	return base
 }
 
-// differences names the settings of ours that a stream has otherwise.
+// differences describes each setting of ours in which two configurations differ.
 func differences(have, want jetstream.StreamConfig) (names []string) {
 	add := func(name string, have, want any) {
 		if h, w := fmt.Sprint(have), fmt.Sprint(want); h != w {
@@ -55,7 +55,7 @@ func differences(have, want jetstream.StreamConfig) (names []string) {
 	return names
 }
 
-// limits returns the retention of a stream.
+// limits returns the retention of a stream. A stream without a limit has the greatest one.
 func limits(cfg jetstream.StreamConfig) stream.Limits {
 	l := stream.Limits{Events: int(cfg.MaxMsgs), Age: cfg.MaxAge}
 	if l.Events <= 0 {

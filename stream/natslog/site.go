@@ -18,9 +18,9 @@ import (
 type site struct {
 	name    string
 	stream  string // name of its stream
-	subject string // what its subjects begin with, with a full stop at the end
+	subject string // prefix of its subjects, which ends in a full stop
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	created time.Time  // when the stream was created
 	epochs  stream.Epochs
 	high    uint64 // newest sequence that this process knows of
@@ -31,16 +31,9 @@ var (
 	errMigrating = errors.New("an embedded log is being copied into the stream; if no node does that any more, start the one with the log again")
 )
 
-func checkSite(name string) error {
-	if !stream.ValidSite(name) {
-		return fmt.Errorf("site name %q is not 1 to 63 characters of a-z, 0-9 and -", name)
-	}
-	return nil
-}
-
-// site returns a site, creating its stream at the first use anywhere.
+// site returns a site. It creates the site's stream when there is none.
 func (l *Log) site(ctx context.Context, name string) (*site, error) {
-	if err := checkSite(name); err != nil {
+	if err := stream.CheckSite(name); err != nil {
 		return nil, err
 	}
 	if !l.ready.Load() {
@@ -52,8 +45,8 @@ func (l *Log) site(ctx context.Context, name string) (*site, error) {
 	if s != nil {
 		return s, nil
 	}
-	err := persist(ctx, func(ctx context.Context) (err error) {
-		s, err = l.join(ctx, name)
+	err := retry(ctx, func(ctx context.Context) (err error) {
+		s, err = l.openStream(ctx, name)
 		return err
 	})
 	if err != nil {
@@ -62,11 +55,11 @@ func (l *Log) site(ctx context.Context, name string) (*site, error) {
 	return s, nil
 }
 
-// join uses the stream of a site, or creates it. Nodes that race agree: one creates it, the others find
+// openStream uses the stream of a site, or creates it. Nodes that race agree: one creates the stream, the others find
 // the name in use and read its epochs.
-func (l *Log) join(ctx context.Context, name string) (*site, error) {
-	info, err := l.inform(ctx, name, "")
-	if code(err) == jetstream.JSErrCodeStreamNotFound {
+func (l *Log) openStream(ctx context.Context, name string) (*site, error) {
+	info, err := l.describe(ctx, name, "")
+	if errorCode(err) == jetstream.JSErrCodeStreamNotFound {
 		cfg := withEpochs(l.opts.settings(name, jetstream.StreamConfig{}), stream.NewEpochs(1))
 		made, err := l.js.CreateStream(ctx, cfg)
 		if err != nil {
@@ -76,14 +69,15 @@ func (l *Log) join(ctx context.Context, name string) (*site, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if err := l.fits(name, info); err != nil {
+	if err := l.checkSettings(name, info); err != nil {
 		return nil, err
 	}
-	return l.know(name, info), nil
+	return l.observe(name, info), nil
 }
 
-// fits says whether a stream is ours, and warns when it has other settings than those of this node.
-func (l *Log) fits(name string, info *jetstream.StreamInfo) error {
+// checkSettings returns why a stream cannot be used. When it has other settings than those of this node, it logs which, once for each
+// combination: all sites may have the same.
+func (l *Log) checkSettings(name string, info *jetstream.StreamInfo) error {
 	want := l.opts.settings(name, info.Config)
 	switch {
 	case !slices.Equal(info.Config.Subjects, want.Subjects):
@@ -100,15 +94,15 @@ func (l *Log) fits(name string, info *jetstream.StreamInfo) error {
 	warned := l.warned[differ] || differ == ""
 	l.warned[differ] = true
 	l.mu.Unlock()
-	if !warned { // once, though all sites may have them
+	if !warned {
 		l.opts.Logger.Warn("stream has other settings than these; it stays as it is until PROOF_NATS_UPDATE=true",
 			"stream", want.Name, "differ", differ)
 	}
 	return nil
 }
 
-// know notes what info says of a site's stream.
-func (l *Log) know(name string, info *jetstream.StreamInfo) *site {
+// observe records what info says of a site's stream, and returns the site.
+func (l *Log) observe(name string, info *jetstream.StreamInfo) *site {
 	l.mu.Lock()
 	s := l.sites[name]
 	if s == nil {
@@ -116,12 +110,12 @@ func (l *Log) know(name string, info *jetstream.StreamInfo) *site {
 		l.sites[name] = s
 	}
 	l.mu.Unlock()
-	s.note(info)
+	s.observe(info)
 	return s
 }
 
-// note takes over epochs and high watermark of the stream as it is now. One that was created since has others.
-func (s *site) note(info *jetstream.StreamInfo) {
+// observe takes over epochs and high watermark from info. The high watermark never falls, except when the stream was created again.
+func (s *site) observe(info *jetstream.StreamInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.created.Equal(info.Created) {
@@ -133,58 +127,59 @@ func (s *site) note(info *jetstream.StreamInfo) {
 	s.high = max(s.high, info.State.LastSeq)
 }
 
-// reached notes that a sequence was given, and returns its id.
-func (s *site) reached(seq uint64) stream.ID {
+// advance records that the log has a sequence, and returns its id.
+func (s *site) advance(seq uint64) stream.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.high = max(s.high, seq)
 	return s.epochs.ID(seq)
 }
 
-func (s *site) reachedHigh() uint64 {
+// newest returns the newest sequence that this process knows of.
+func (s *site) newest() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.high
 }
 
-// stale says whether info is from a leader that has not applied all that this process knows of.
+// stale reports whether info is from a leader that has not applied all that this process knows of.
 func (s *site) stale(info *jetstream.StreamInfo) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.created.Equal(info.Created) && info.State.LastSeq < s.high
 }
 
-// check looks whether the cluster answers and the streams of the configured sites are fit, and updates them
-// when that is wanted.
-func (l *Log) check(ctx context.Context) error {
-	asking, cancel := context.WithTimeout(ctx, tryPatience)
+// checkStreams checks that the cluster responds and that the streams of the configured sites fit. With Options.Update it changes their
+// settings.
+func (l *Log) checkStreams(ctx context.Context) error {
+	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	if _, err := l.js.AccountInfo(asking); err != nil {
+	if _, err := l.js.AccountInfo(attempt); err != nil {
 		return err
 	}
 	alone := false
 	if l.opts.Update {
 		var err error
-		if alone, err = l.alone(ctx); err != nil {
+		if alone, err = l.onlyNode(ctx); err != nil {
 			return err
 		}
 	}
 	for _, name := range l.opts.Sites {
-		if err := l.checkSite(ctx, name, alone); err != nil {
+		if err := l.checkStream(ctx, name, alone); err != nil {
 			return fmt.Errorf("site %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func (l *Log) checkSite(ctx context.Context, name string, alone bool) error {
-	if err := checkSite(name); err != nil {
+func (l *Log) checkStream(ctx context.Context, name string, alone bool) error {
+	if err := stream.CheckSite(name); err != nil {
 		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, retryTimeout)
 	defer cancel()
-	info, err := l.inform(ctx, name, "")
-	if code(err) == jetstream.JSErrCodeStreamNotFound {
+	info, err := l.describe(ctx, name, "")
+	if errorCode(err) == jetstream.JSErrCodeStreamNotFound {
 		return nil
 	}
 	if err == nil && l.opts.Update && info.Config.Metadata[migratingKey] == "" {
@@ -193,19 +188,18 @@ func (l *Log) checkSite(ctx context.Context, name string, alone bool) error {
 	if err != nil {
 		return err
 	}
-	if err := l.fits(name, info); errors.Is(err, errMigrating) {
+	if err := l.checkSettings(name, info); errors.Is(err, errMigrating) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	l.know(name, info)
+	l.observe(name, info)
 	return nil
 }
 
-// update gives a stream our settings. When no other node runs it also opens a new epoch, as each
-// start of an embedded log does: the stream may have been restored from a backup, and cursors
-// beyond that must not come to mean other events. While others run it was not, for they would have
-// noticed; and they would name new events by the old epoch for a moment.
+// update gives a stream our settings. When this is the only node, it also opens a new epoch, as each start of an embedded log does: the
+// stream may have been restored from a backup, and the cursors beyond that must not come to name other events. While other nodes run,
+// it was not restored: they would have ended. And they would name new events by the old epoch for a moment.
 func (l *Log) update(ctx context.Context, name string, info *jetstream.StreamInfo, alone bool) (*jetstream.StreamInfo, error) {
 	epochs := readEpochs(info.Config)
 	switch {

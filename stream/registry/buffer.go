@@ -9,7 +9,7 @@ import (
 
 // buffer is a site's replay buffer: the newest frames of both kinds, by rising sequence.
 type buffer struct {
-	from   uint64 // the frames are all that the events after it became, except erased ones
+	from   uint64 // the buffer has a frame of every event after it, except erased ones
 	frames []*stream.Frame
 	bytes  int // of all frames
 }
@@ -30,7 +30,7 @@ func (b *buffer) index(seq uint64) int {
 // after returns the frames after seq, which is not below from.
 func (b *buffer) after(seq uint64) []*stream.Frame { return b.frames[b.index(seq):] }
 
-// remove forgets an erased event, so that nobody new gets it.
+// remove removes the frame of an erased event, so that no further subscriber gets it.
 func (b *buffer) remove(seq uint64) {
 	i := b.index(seq - 1)
 	if i < len(b.frames) && b.frames[i].Seq() == seq {
@@ -39,7 +39,7 @@ func (b *buffer) remove(seq uint64) {
 	}
 }
 
-// trim removes the oldest frames beyond a number of frames or of bytes.
+// trim removes the oldest frames until at most a number of frames, and of bytes, is left.
 func (b *buffer) trim(frames, bytes int) {
 	for len(b.frames) > 0 && (len(b.frames) > frames || b.bytes > bytes) {
 		b.from = b.frames[0].Seq()

@@ -5,23 +5,22 @@ import (
 	"time"
 )
 
-// Staggering of a drain: up to drainAtOnce streams end together, more in equal portions over the
-// whole of the time, of which none is shorter than drainPause.
 const (
+	// drainAtOnce is how many streams end together at most. More are ended in equal portions over the whole time.
 	drainAtOnce = 64
-	drainPause  = 10 * time.Millisecond
+	// drainInterval is the least time between two portions.
+	drainInterval = 10 * time.Millisecond
 )
 
-// Refuse lets nobody new in from now on: Join returns ErrDraining.
+// Refuse makes Join return ErrDraining from now on.
 func (r *Registry) Refuse() { r.draining.Store(true) }
 
-// Drain refuses newcomers and ends every subscription, after what waits in its channel: few at
-// once, many spread evenly over the given time. It returns when the last one was told, or with the
-// context's error.
+// Drain does what Refuse does, and ends every subscription with Drained, after what is in its channel: up to 64 at once, more spread evenly
+// over the given time. It returns when it has ended the last one, or with the context's error.
 func (r *Registry) Drain(ctx context.Context, over time.Duration) error {
 	r.Refuse()
 	all := r.subscriptions()
-	portion := len(all)/int(max(1, over/drainPause)) + 1
+	portion := len(all)/int(max(1, over/drainInterval)) + 1
 	if len(all) <= drainAtOnce {
 		portion = drainAtOnce
 	}

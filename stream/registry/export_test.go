@@ -1,6 +1,6 @@
 package registry
 
-// High returns the newest sequence of a site that was handed out.
+// High returns the newest sequence of a site that was delivered to fan-out.
 func (r *Registry) High(name string) uint64 {
 	t := r.site(name)
 	t.mu.Lock()
@@ -16,7 +16,7 @@ func (r *Registry) InMemory(name string) (frames, bytes int) {
 	return len(t.buffer.frames), t.buffer.bytes
 }
 
-// Sending says whether some subscription of a site was not sent all that was handed out.
+// Sending reports whether a live subscription of a site has not been sent everything that was delivered.
 func (r *Registry) Sending(name string) bool {
 	t := r.site(name)
 	t.mu.Lock()

@@ -6,9 +6,8 @@ import (
 	"sync"
 )
 
-// portion is how many subscriptions are woken before others have their turn: posts, and other
-// sites. Waking all at once would put every post behind a write to each subscriber; in portions,
-// posts go on meanwhile, and a subscriber that is woken later finds several events to write at once.
+// portion is how many subscriptions are woken before posts and other sites have their turn. If all were woken at once, every post would
+// wait for a write to each subscriber. With portions, posts go on, and a subscriber that is woken later writes several events at once.
 const portion = 64
 
 // runQueue holds the sites that have stale subscriptions.
@@ -29,7 +28,7 @@ func (q *runQueue) add(t *site) {
 	}
 }
 
-// next takes the site whose turn it is, nil when none is waiting.
+// next removes and returns the first site; nil when there is none.
 func (q *runQueue) next() *site {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -42,8 +41,7 @@ func (q *runQueue) next() *site {
 	return t
 }
 
-// fanOut is the dispatcher: it sends what was delivered to the live subscriptions, a portion of one site
-// after a portion of another, until ctx ends.
+// fanOut is the dispatcher. Until ctx ends it sends what was delivered to the live subscriptions, by turns a portion of each site.
 func (r *Registry) fanOut(ctx context.Context) {
 	for {
 		select {
@@ -60,7 +58,7 @@ func (r *Registry) fanOut(ctx context.Context) {
 	}
 }
 
-// schedule begins a round when none is under way. Callers hold t.mu.
+// schedule starts a round unless one is under way. Callers hold t.mu.
 func (t *site) schedule() {
 	if !t.queued && t.beginRound() {
 		t.queued = true
@@ -75,12 +73,11 @@ func (t *site) beginRound() bool {
 	return len(t.lists[t.stale]) > 0
 }
 
-// sendPortion sends some stale subscriptions everything that they were not sent yet: one that is late in a
-// round gets more at once. It returns whether the site has more to do.
+// sendPortion sends at most portion stale subscriptions everything that they were not sent yet. It returns whether stale ones are left.
 func (t *site) sendPortion(portion int) (more bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at, sent := -1, uint64(0) // most were sent the same: look it up in the buffer once
+	at, sent := -1, uint64(0) // most have the same sent: search the buffer once for all of them
 	for ; portion > 0 && len(t.lists[t.stale]) > 0; portion-- {
 		stale := t.lists[t.stale]
 		s := stale[len(stale)-1]
@@ -101,8 +98,8 @@ func (t *site) sendPortion(portion int) (more bool) {
 	return t.queued
 }
 
-// send puts the frames of the buffer from an index on into a channel. It returns false when that is full, or
-// when some frames are no longer in memory. Callers hold t.mu.
+// send puts the frames of the buffer from an index on into a subscription's channel. It returns false when the channel is full, or when
+// frames that the subscription needs are no longer in memory. Callers hold t.mu.
 func (t *site) send(s *Subscription, at int) bool {
 	if s.sent < t.buffer.from {
 		return false
@@ -119,8 +116,8 @@ func (t *site) send(s *Subscription, at int) bool {
 	return true
 }
 
-// lag makes a subscription that is in no list a lagging one, and wakes it to find out: it may have emptied its
-// channel since that was seen to be full. Callers hold t.mu.
+// lag makes a subscription that is in no list a lagging one. It wakes the subscription, which may have emptied its channel since that was
+// found full, and then would not notice that it lags. Callers hold t.mu.
 func (t *site) lag(s *Subscription) {
 	t.put(s, lagging)
 	select {

@@ -60,7 +60,7 @@ func TestRemovalSkipsNobody(t *testing.T) {
 	for leaver := range 10 {
 		site := siteOf(10)
 		all := site.subscriptions()
-		for seq := uint64(1); seq <= 3; seq++ { // the third begins while the round of the second is under way
+		for seq := uint64(1); seq <= 3; seq++ { // the third starts while the round of the second is under way
 			if err := site.deliver(t.Context(), stream.Event{ID: stream.ID{Epoch: "a", Seq: seq}, Data: []byte("{}")}); err != nil {
 				t.Fatal(err)
 			}

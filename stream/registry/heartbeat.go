@@ -7,15 +7,15 @@ import (
 	"proofstream/stream"
 )
 
-// phases is how many ticks a heartbeat's period has. Each subscription has one of them, so
-// that thousands are not woken in the same moment.
+// phases is how many ticks a heartbeat's period has. Each subscription gets its heartbeat at one of them, so that not all wake at the
+// same moment.
 const phases = 16
 
-// heartbeat goes through the channels like any frame; its sequence 0 moves no cursor.
+// heartbeat is the frame of every heartbeat. Its sequence is 0, which moves no cursor.
 var heartbeat = stream.HeartbeatFrame()
 
-// Heartbeat sends every subscription a heartbeat once in every period, at least 16 ms, until ctx ends. One with
-// events waiting needs none.
+// Heartbeat sends every live subscription without waiting events a heartbeat once in each period, until ctx ends, and returns the context's
+// error. A period below 16 ms counts as 16 ms.
 func (r *Registry) Heartbeat(ctx context.Context, period time.Duration) error {
 	tick := time.NewTicker(max(period/phases, time.Millisecond))
 	defer tick.Stop()
@@ -26,18 +26,19 @@ func (r *Registry) Heartbeat(ctx context.Context, period time.Duration) error {
 		case <-tick.C:
 		}
 		for _, t := range r.allSites() {
-			t.beat(phase)
+			t.sendHeartbeats(phase)
 		}
 	}
 }
 
-func (t *site) beat(phase uint8) {
+// sendHeartbeats sends a heartbeat to the idle live subscriptions of a phase.
+func (t *site) sendHeartbeats(phase uint8) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, live := range t.lists[:lagging] {
 		for _, s := range live {
 			if s.phase == phase && len(s.ch) == 0 {
-				s.ch <- heartbeat // room for one at least: only the holder of t.mu sends
+				s.ch <- heartbeat // never blocks: the channel is empty, and only the holder of t.mu sends
 			}
 		}
 	}

@@ -7,31 +7,32 @@ import (
 	"proofstream/stream"
 )
 
-// Why the registry takes no further subscription.
 var (
-	ErrFull     = errors.New("as many subscribers as allowed")
+	// ErrFull says that as many subscriptions are open as Options.MaxSubscribers allows.
+	ErrFull = errors.New("as many subscribers as allowed")
+	// ErrDraining says that Refuse or Drain was called.
 	ErrDraining = errors.New("the service is going down")
 )
 
 // Request is what a subscriber asks for.
 type Request struct {
+	// Site is the name of a site that exists.
 	Site string
-	// Cursor is the last id that the subscriber saw, as it came; empty for none.
+	// Cursor is the last id that the subscriber has seen, as the client sent it; empty for none.
 	Cursor string
-	// Recent is how many of the newest signups a subscriber without a usable cursor gets first, 0 to 20.
+	// Recent is how many of the newest signups a subscriber without a usable cursor gets first, at most MostRecent. Below 1 it gets none.
 	Recent int
 }
 
-// Resume is how a subscription begins. Cursor is the subscriber's own: never ahead of what it has
-// been sent.
+// Resume is the resume result of a subscription.
 type Resume struct {
 	Replay stream.Replay
-	Reason stream.Reason // with Gap
-	Cursor stream.ID
+	Reason stream.Reason // empty unless Replay is stream.Gap
+	Cursor stream.ID     // of the subscriber, never ahead of what it has been sent
 }
 
-// Join opens a subscription: what was missed and all that is new comes from its Next, in order,
-// each once. The error is ErrFull, ErrDraining, the context's, or wraps stream.ErrUnavailable.
+// Join opens a subscription. Its Next returns the events after the cursor and then all new ones, in order, each once. It waits for Run to
+// load the site. The error is ErrFull, ErrDraining, the context's, or wraps stream.ErrUnavailable.
 func (r *Registry) Join(ctx context.Context, q Request) (*Subscription, Resume, error) {
 	if r.draining.Load() {
 		return nil, Resume{}, ErrDraining
@@ -45,10 +46,10 @@ func (r *Registry) Join(ctx context.Context, q Request) (*Subscription, Resume, 
 	err := t.use(ctx)
 	var resume Resume
 	if err == nil {
-		resume, err = t.locate(ctx, s, q)
+		resume, err = t.resume(ctx, s, q)
 	}
 	if err == nil {
-		err = t.admitNew(s)
+		err = t.add(s)
 	}
 	if err != nil {
 		t.release()
@@ -59,18 +60,19 @@ func (r *Registry) Join(ctx context.Context, q Request) (*Subscription, Resume, 
 	return s, resume, nil
 }
 
-func (t *site) admitNew(s *Subscription) error {
+// add makes a subscription one of the site's, unless the registry is draining.
+func (t *site) add(s *Subscription) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.reg.draining.Load() { // Drain has taken its list, or waits for t.mu
+	if t.reg.draining.Load() { // Drain may have taken its list of subscriptions already
 		return ErrDraining
 	}
 	t.enter(s)
 	return nil
 }
 
-// locate finds where a new subscription begins: it sets its pos and backlog.
-func (t *site) locate(ctx context.Context, s *Subscription, q Request) (Resume, error) {
+// resume sets the cursor and the backlog of a new subscription, and returns its resume result.
+func (t *site) resume(ctx context.Context, s *Subscription, q Request) (Resume, error) {
 	if q.Cursor == "" {
 		return t.fresh(ctx, s, Resume{Replay: stream.Fresh}, q.Recent)
 	}
@@ -79,14 +81,14 @@ func (t *site) locate(ctx context.Context, s *Subscription, q Request) (Resume, 
 		return t.fresh(ctx, s, Resume{Replay: stream.Gap, Reason: stream.Malformed}, q.Recent)
 	}
 	if t.inMemory(cursor) {
-		s.pos = cursor.Seq
+		s.cursor = cursor.Seq
 		return Resume{Replay: stream.Complete, Cursor: cursor}, nil
 	}
 	page, b, err := t.page(ctx, cursor.Seq)
 	if err != nil {
 		return Resume{}, err
 	}
-	reason, seen := b.Judge(cursor)
+	reason, seen := b.Check(cursor)
 	if reason == stream.Ahead {
 		return t.fresh(ctx, s, Resume{Replay: stream.Gap, Reason: stream.Ahead}, q.Recent)
 	}
@@ -95,12 +97,12 @@ func (t *site) locate(ctx context.Context, s *Subscription, q Request) (Resume, 
 			return Resume{}, err
 		}
 	}
-	s.pos = seen
-	s.take(page, b.High)
+	s.cursor = seen
+	s.addPage(page, b.High)
 	if reason == "" {
 		return Resume{Replay: stream.Complete, Cursor: cursor}, nil
 	}
-	return Resume{Replay: stream.Gap, Reason: reason, Cursor: b.Epochs.Cursor(s.before(s.pos))}, nil
+	return Resume{Replay: stream.Gap, Reason: reason, Cursor: b.Epochs.Cursor(s.before(s.cursor))}, nil
 }
 
 // before returns the sequence just before the first frame of the backlog, or seq when that is empty.
@@ -111,33 +113,33 @@ func (s *Subscription) before(seq uint64) uint64 {
 	return seq
 }
 
-// inMemory says whether the cursor is one of this log's, and everything after it is in the replay buffer and
-// still kept: by count, when it is one of the newest sequences, and by age. The log knows the rest.
+// inMemory reports whether the log gave the cursor and the replay buffer has every event after it, none of which retention has removed. It may
+// return false for a cursor of which the log knows that it is complete.
 func (t *site) inMemory(cursor stream.ID) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := stream.Bounds{Low: t.buffer.from + 1, High: t.newest(), Epochs: t.epochs}
-	if reason, _ := b.Judge(cursor); reason != "" || cursor.Seq+uint64(t.limits.Events) < t.newest() {
+	if reason, _ := b.Check(cursor); reason != "" || cursor.Seq+uint64(t.limits.Events) < t.newest() {
 		return false
 	}
 	missed := t.buffer.after(cursor.Seq)
 	return len(missed) == 0 || missed[0].Time().Add(t.limits.Age).After(t.reg.log.Now())
 }
 
-// fresh begins a subscription at the newest event, or at the newest signups that are to come first.
+// fresh starts a subscription after the newest event, with the newest n signups in its backlog.
 func (t *site) fresh(ctx context.Context, s *Subscription, resume Resume, n int) (Resume, error) {
 	if n > 0 {
 		latest, err := t.latest(ctx)
 		if err != nil {
 			return Resume{}, err
 		}
-		s.pos, s.backlog = latest.high, latest.newest(n)
-		resume.Cursor = latest.epochs.Cursor(s.before(s.pos))
+		s.cursor, s.backlog = latest.high, latest.newest(n)
+		resume.Cursor = latest.epochs.Cursor(s.before(s.cursor))
 		return resume, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.pos = t.newest()
-	resume.Cursor = t.epochs.Cursor(s.pos)
+	s.cursor = t.newest()
+	resume.Cursor = t.epochs.Cursor(s.cursor)
 	return resume, nil
 }

@@ -8,10 +8,10 @@ import (
 	"proofstream/stream"
 )
 
-// MostRecent is how many of the newest signups can be asked for at once.
+// MostRecent is how many of the newest signups Recent and Join return at most.
 const MostRecent = 20
 
-// recent is what a read of the newest signups has found. It never changes.
+// recent is the result of a read of the newest signups. It never changes.
 type recent struct {
 	frames []*stream.Frame // the newest signups up to high, oldest first, at most MostRecent
 	high   uint64
@@ -25,8 +25,8 @@ func (l recent) newest(n int) []*stream.Frame {
 	return slices.Clone(l.frames[max(0, len(l.frames)-n):])
 }
 
-// latest returns the newest signups as the log has them now. It is read again only when something has
-// happened since: thousands of new subscribers ask at once.
+// latest returns the newest signups of the log. It keeps the result until the site has a new event or a signup expires, because thousands of
+// subscribers may connect at once.
 func (t *site) latest(ctx context.Context) (recent, error) {
 	t.mu.Lock()
 	l := t.recent
@@ -42,11 +42,12 @@ func (t *site) latest(ctx context.Context) (recent, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l.frames = slices.DeleteFunc(l.frames, func(f *stream.Frame) bool { return t.erased[f.Seq()] })
-	l.valid = l.high == t.high // else a retraction may be on its way
+	l.valid = l.high == t.high // otherwise a retraction may not have been delivered yet
 	t.recent = l
 	return l, nil
 }
 
+// readLatest reads the newest signups from the log.
 func (t *site) readLatest(ctx context.Context) (l recent, err error) {
 	err = t.reg.read(ctx, func() error {
 		events, b, err := t.reg.log.Latest(ctx, t.name, 0, MostRecent)
@@ -65,9 +66,9 @@ func (t *site) readLatest(ctx context.Context) (l recent, err error) {
 	return l, err
 }
 
-// Recent returns the newest n signups of a site, at most MostRecent, oldest first, and the cursor of a client
-// that has them. It asks the log, so that it agrees with every post and erasure that was answered before, by
-// whatever node. The error is the context's or wraps stream.ErrUnavailable.
+// Recent returns the newest n signups of a site, at most MostRecent, oldest first, and the cursor of a client that has them. It reads the
+// log, so that it reflects every post and erasure that any node has acknowledged. The error is the context's or wraps
+// stream.ErrUnavailable.
 func (r *Registry) Recent(ctx context.Context, site string, n int) ([]*stream.Frame, stream.ID, error) {
 	l, err := r.site(site).readLatest(ctx)
 	if err != nil {

@@ -8,27 +8,26 @@ import (
 	"proofstream/stream"
 )
 
-// Options set the bounds of a Registry. A zero field means its default; negative ones are not allowed.
+// Options set the bounds of a Registry. A field below 1 means its default.
 type Options struct {
-	// Buffer is how many events wait in a subscriber's channel, and how many it reads from the log at
-	// once. Default 64.
+	// Buffer is how many frames a subscriber's channel holds, and how many events a subscriber reads from the log at once. Default 64.
 	Buffer int
-	// MaxSubscribers is how many subscriptions are open at once. Default 10,000.
+	// MaxSubscribers is how many subscriptions are open at once at most. Default 10,000.
 	MaxSubscribers int
-	// Window is how many of a site's newest frames stay in memory; older ones are read from the
-	// log. Default 1,024.
+	// Window is how many of a site's newest frames stay in memory. Older ones are read from the log. Default 1,024.
 	Window int
-	// LaggingWindow and LaggingBytes are how many frames, and how many bytes of them, stay in memory
-	// while a subscription of the site has not been sent all of them. Defaults 65,536 and 16 MiB.
+	// LaggingWindow is how many frames of a site stay in memory while a subscription has not been sent all of them. Default 65,536; at
+	// least Window.
 	LaggingWindow int
-	LaggingBytes  int
-	// Readers is how many reads of the log run at the same time. Default 8.
+	// LaggingBytes is how many bytes all frames of a site in memory have at most. Default 16 MiB.
+	LaggingBytes int
+	// Readers is how many subscriptions read the log at the same time at most. Default 8.
 	Readers int
 }
 
 func (o Options) withDefaults() Options {
 	set := func(value *int, to int) {
-		if *value == 0 {
+		if *value < 1 {
 			*value = to
 		}
 	}
@@ -42,8 +41,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Registry holds the open subscriptions of every site. It never waits for a subscriber: one whose channel
-// is full catches up by itself, from memory or from the log.
+// Registry holds the open subscriptions of every site. It never waits for a subscriber: one whose channel is full catches up by itself, from
+// memory or from the log. All its methods may be called at the same time.
 type Registry struct {
 	log      stream.Log
 	o        Options
@@ -51,7 +50,7 @@ type Registry struct {
 	draining atomic.Bool
 	readers  chan struct{} // one token for each read of the log
 	start    chan *site    // sites that need a follower
-	phase    atomic.Uint32 // of the newest subscription: see Heartbeat
+	phase    atomic.Uint32 // heartbeat phase of the newest subscription, not reduced
 	counters counters
 	queue    runQueue
 
@@ -59,7 +58,7 @@ type Registry struct {
 	sites map[string]*site
 }
 
-// New returns a registry over a log. It serves while Run runs.
+// New returns a registry over a log. Join needs Run to run.
 func New(log stream.Log, o Options) *Registry {
 	o = o.withDefaults()
 	return &Registry{
@@ -72,8 +71,8 @@ func New(log stream.Log, o Options) *Registry {
 	}
 }
 
-// Run follows the sites that are in use and hands out their events, until ctx ends or the log of one
-// cannot go on. It returns the context's error, or the log's.
+// Run follows the sites that are in use and delivers their events, until ctx ends or the log of a site cannot go on. It returns the
+// context's error, or the log's. It runs once.
 func (r *Registry) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	var running sync.WaitGroup
@@ -95,7 +94,7 @@ func (r *Registry) Run(ctx context.Context) error {
 	}
 }
 
-// site returns what is known of a site, which the caller knows to exist.
+// site returns the state of a site, which the caller knows to exist.
 func (r *Registry) site(name string) *site {
 	r.mu.RLock()
 	t := r.sites[name]
@@ -122,7 +121,7 @@ func (r *Registry) allSites() []*site {
 	return sites
 }
 
-// subscriptions returns all that are open now.
+// subscriptions returns all open subscriptions.
 func (r *Registry) subscriptions() []*Subscription {
 	all := make([]*Subscription, 0, r.open.Load())
 	for _, t := range r.allSites() {
@@ -131,7 +130,7 @@ func (r *Registry) subscriptions() []*Subscription {
 	return all
 }
 
-// read runs one read of the log, when it is its turn.
+// read calls read, which reads the log, when fewer than Options.Readers others are under way.
 func (r *Registry) read(ctx context.Context, read func() error) error {
 	select {
 	case r.readers <- struct{}{}:

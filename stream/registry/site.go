@@ -8,20 +8,20 @@ import (
 	"proofstream/stream"
 )
 
-// site is what the registry knows of one customer website.
+// site is the state of one customer website in the registry.
 type site struct {
 	name  string
 	reg   *Registry
 	acked atomic.Uint64 // see doc.go
 
-	mu sync.Mutex // guards everything below; nothing blocks under it
+	mu sync.Mutex // guards the fields below; nothing blocks under it
 
 	state   followState
-	failure error         // why loading failed last; nil once it succeeded
+	failure error         // why the last load failed; nil after a success
 	users   int           // subscriptions, and joins under way
-	unused  time.Time     // since when there is no user
+	unused  time.Time     // since when users is 0
 	stop    func()        // ends the follower; nil while there is none
-	moved   chan struct{} // closed at the next change of state, high or posting; nil while nobody waits
+	moved   chan struct{} // closed at the next change of state, high or posting; nil while no goroutine waits
 
 	high   uint64 // see doc.go
 	buffer buffer
@@ -29,24 +29,24 @@ type site struct {
 	limits stream.Limits // as last read
 	sound  uint64        // epochs.Sound() when the site was loaded
 	recent recent
-	erased map[uint64]bool // retracted signups that the log may still hold
+	erased map[uint64]bool // sequences of retracted signups that the log may still have
 
-	posting int    // appends under way
-	behind  uint64 // how much of the log was found not to be handed out: see watch
-	missed  uint64 // the log's High when that was found
+	posting  int    // appends under way
+	behind   uint64 // how much of the log a second ago is not delivered
+	seenHigh uint64 // the High of the log a second ago
 
-	// The lists of live subscriptions: lists[stale] have a send to come in this round, the others have had
-	// it. The third one holds those that lag.
+	// lists[stale] are the live subscriptions to which this round has not sent yet, lists[1-stale] the other live ones, and
+	// lists[lagging] those that catch up.
 	lists  [3]list
 	stale  int    // 0 or 1
 	queued bool   // in the run queue
 	round  uint64 // see doc.go
 }
 
-// lagging is the index of the list of subscriptions that catch up.
+// lagging is the index in site.lists of the subscriptions that catch up.
 const lagging = 2
 
-// list is a set of subscriptions, each of which knows its index.
+// list is a set of subscriptions. Each of them has its index in it.
 type list []*Subscription
 
 // put adds a subscription to a list. Callers hold t.mu.
@@ -66,19 +66,17 @@ func (t *site) take(s *Subscription) {
 	t.lists[s.list] = list[:end]
 }
 
-// enter adds a new subscription: live when it has everything that was handed out, else lagging. Callers
-// hold t.mu.
+// enter adds a new subscription. It is live when its cursor has reached site.high, otherwise lagging. Callers hold t.mu.
 func (t *site) enter(s *Subscription) {
-	s.site, s.sent = t, s.pos
-	if s.pos >= t.high {
+	s.site, s.sent = t, s.cursor
+	if s.cursor >= t.high {
 		t.put(s, 1-t.stale)
 	} else {
 		t.put(s, lagging)
 	}
 }
 
-// leave removes a subscription and closes its channel; why is what Next then returns. It returns
-// whether the subscription was still there.
+// leave removes a subscription and closes its channel. Next then returns why. leave returns false when the subscription has ended before.
 func (t *site) leave(s *Subscription, why CloseReason) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,10 +90,11 @@ func (t *site) leave(s *Subscription, why CloseReason) bool {
 		s.cancel()
 	}
 	t.trim()
-	t.free()
+	t.endUse()
 	return true
 }
 
+// subscriptions returns all open subscriptions of the site.
 func (t *site) subscriptions() []*Subscription {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -105,18 +104,18 @@ func (t *site) subscriptions() []*Subscription {
 // open returns how many subscriptions there are. Callers hold t.mu.
 func (t *site) open() int { return len(t.lists[0]) + len(t.lists[1]) + len(t.lists[2]) }
 
-// trim lets the oldest frames go from memory. They stay for subscriptions that have not been sent them, also
-// when retention has removed the events meanwhile. Callers hold t.mu.
+// trim removes the oldest frames from memory. While a subscription has not been sent everything, more frames stay, also of events that
+// retention has removed. Callers hold t.mu.
 func (t *site) trim() {
 	o := &t.reg.o
 	if len(t.lists[lagging]) > 0 || len(t.lists[t.stale]) > 0 {
-		t.buffer.trim(o.LaggingWindow, max(o.LaggingBytes, 1))
+		t.buffer.trim(o.LaggingWindow, o.LaggingBytes)
 		return
 	}
 	t.buffer.trim(o.Window, o.LaggingBytes)
 }
 
-// signal wakes everybody who waits for a change. Callers hold t.mu.
+// signal wakes all goroutines that wait for a change. Callers hold t.mu.
 func (t *site) signal() {
 	if t.moved != nil {
 		close(t.moved)

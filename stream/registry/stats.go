@@ -7,7 +7,7 @@ import (
 	"proofstream/stream"
 )
 
-// counters only grow.
+// counters are the numbers of Stats that only grow.
 type counters struct {
 	frames   atomic.Uint64
 	bytes    atomic.Uint64
@@ -18,9 +18,10 @@ type counters struct {
 	resumes  [len(resumes)]atomic.Uint64
 }
 
+// closeReasons are the reasons that are counted, in the order of counters.ended.
 var closeReasons = [...]CloseReason{Gone, Slow, Dead, Full, Drained, Overrun}
 
-// resumes are the ways in which a subscription can begin.
+// resumes are the resume results that are counted, in the order of counters.resumes.
 var resumes = [...]Resume{
 	{Replay: stream.Fresh},
 	{Replay: stream.Complete},
@@ -30,10 +31,10 @@ var resumes = [...]Resume{
 	{Replay: stream.Gap, Reason: stream.Malformed},
 }
 
-// Stats is a snapshot of a registry, for metrics. All but Subscribers and Lag only grow.
+// Stats is a snapshot of a registry, for metrics. All numbers except Subscribers and Lag only grow.
 type Stats struct {
 	Subscribers map[string]int    // open streams by site
-	Lag         uint64            // events in the log that subscribers have not been given yet
+	Lag         uint64            // sequences known to be in the logs that were not delivered yet
 	Frames      uint64            // written to subscribers, heartbeats included
 	Bytes       uint64            // of those frames
 	CatchUps    uint64            // times a full channel made a subscription catch up
@@ -43,7 +44,7 @@ type Stats struct {
 	Resumes     map[string]uint64 // streams by resume result: fresh, complete, gap_expired …
 }
 
-// Stats returns the numbers of the moment.
+// Stats returns the current numbers.
 func (r *Registry) Stats() Stats {
 	st := Stats{
 		Subscribers: make(map[string]int),
@@ -68,14 +69,14 @@ func (r *Registry) Stats() Stats {
 	return st
 }
 
-// Numbers returns a site's open streams, and its kept signups as the log has them now. The error is the
-// log's.
+// Numbers returns how many streams of a site are open, and how many signups its log keeps. The error is the context's or wraps
+// stream.ErrUnavailable.
 func (r *Registry) Numbers(ctx context.Context, site string) (subscribers, kept int, err error) {
 	b, err := r.log.Bounds(ctx, site)
 	return r.site(site).subscribers(), b.Signups, err
 }
 
-// Open returns how many subscriptions there are, of all sites.
+// Open returns how many subscriptions of all sites are open or being opened.
 func (r *Registry) Open() int { return int(r.open.Load()) }
 
 func (t *site) subscribers() int {
@@ -84,13 +85,13 @@ func (t *site) subscribers() int {
 	return t.open()
 }
 
-// Sent counts what was written of a batch, or of a frame that the owner of a subscription made itself.
+// Sent counts a batch that was written to a subscriber, or a frame that the owner of a subscription has made, such as ready.
 func (r *Registry) Sent(b Batch) {
 	r.counters.frames.Add(uint64(b.Frames))
 	r.counters.bytes.Add(uint64(len(b.Bytes)))
 }
 
-// left counts a subscription that ended, or was never let in.
+// left counts a subscription that ended or was refused.
 func (r *Registry) left(why CloseReason) {
 	r.open.Add(-1)
 	for i := range closeReasons {
@@ -100,6 +101,7 @@ func (r *Registry) left(why CloseReason) {
 	}
 }
 
+// resumed counts a subscription that was opened.
 func (c *counters) resumed(resume Resume) {
 	for i, known := range resumes {
 		if known.Replay == resume.Replay && known.Reason == resume.Reason {
@@ -108,7 +110,7 @@ func (c *counters) resumed(resume Resume) {
 	}
 }
 
-// result names a resume as metrics do.
+// result returns the name of a resume result in metrics.
 func (r Resume) result() string {
 	if r.Reason == "" {
 		return string(r.Replay)

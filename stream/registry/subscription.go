@@ -8,53 +8,59 @@ import (
 	"proofstream/stream"
 )
 
-// CloseReason says why a subscription ended; Next returns it as its error.
+// CloseReason says why a subscription ended. Next returns it as its error.
 type CloseReason string
 
 const (
-	Gone    CloseReason = "gone"    // closed by the browser
-	Slow    CloseReason = "slow"    // accepted no byte for too long
-	Dead    CloseReason = "dead"    // vanished without a word
-	Full    CloseReason = "full"    // never let in: as many subscribers as allowed
-	Drained CloseReason = "drain"   // the service is going down
-	Overrun CloseReason = "overrun" // retention removed what it was about to get: it returns to a gap
+	// Gone means that the browser has closed the stream.
+	Gone CloseReason = "gone"
+	// Slow means that the subscriber accepted no byte for too long.
+	Slow CloseReason = "slow"
+	// Dead means that the subscriber vanished without closing its connection.
+	Dead CloseReason = "dead"
+	// Full means that Join refused the subscription with ErrFull.
+	Full CloseReason = "full"
+	// Drained means that the service is going down.
+	Drained CloseReason = "drain"
+	// Overrun means that retention removed what the subscription was about to get. The subscriber gets a gap when it reconnects.
+	Overrun CloseReason = "overrun"
 )
 
+// Error returns one line with the reason.
 func (c CloseReason) Error() string { return "subscription ended: " + string(c) }
 
-// maxBatch bounds the bytes that one Next returns: enough to make a write worth its system call, little
-// enough for thousands of subscribers to catch up at once. It holds two frames of any size.
+// maxBatch is how many bytes Next returns at most: enough to make a write worth its system call, and few enough for thousands of subscribers
+// to catch up at once. It holds two frames of any size.
 const maxBatch = 16 << 10
 
-// Subscription is one subscriber's place in the registry. Its owner calls Next until that returns
-// an error, then Close. Only End may be called by others at the same time.
+// Subscription is one subscriber in the registry. Its owner calls Next until that returns an error, then Close. Only End may be called by
+// other goroutines at the same time.
 type Subscription struct {
 	site    *site
-	ch      chan *stream.Frame // only the holder of site.mu sends and closes
-	pos     uint64             // see doc.go
-	backlog []*stream.Frame    // to be returned before what is in ch
-	batch   *[]byte            // what the last Next returned, if it was put together
-	lags    atomic.Bool        // in the list of those that catch up
-	phase   uint8              // which tick of the heartbeat is its
+	ch      chan *stream.Frame // only the holder of site.mu sends to it and closes it
+	cursor  uint64             // see doc.go
+	backlog []*stream.Frame    // to be returned before the frames in ch
+	batch   *[]byte            // the pooled buffer of the last Next; nil when it used none
+	lags    atomic.Bool        // in the list of lagging subscriptions
+	phase   uint8              // the tick of the heartbeat at which this subscription gets one
 
 	// Guarded by site.mu.
-	list, index int    // where it is in site.lists
+	list, index int    // of its entry in site.lists
 	sent        uint64 // see doc.go
-	cancel      func() // ends the read of the log under way
-	ended       error  // not changed once ch is closed
+	cancel      func() // ends the read of the log under way; nil while there is none
+	ended       error  // the CloseReason; does not change after ch is closed
 }
 
-// Batch is what one wake-up has to write.
+// Batch is what the owner of a subscription writes at once.
 type Batch struct {
-	Bytes  []byte // whole frames; shared, read only, valid until the next call of Next or Close
-	Frames int
+	Bytes  []byte // whole frames, at most 16 KiB; shared, so read only; valid until the next call of Next or Close
+	Frames int    // in Bytes, at least 1
 }
 
-// wakeUp wakes a subscription. It has no bytes.
+// wakeUp makes Next look whether the subscription lags. It has no bytes.
 var wakeUp = &stream.Frame{}
 
-// Next waits until there is something to send and returns all of it that fits a batch, at most 16 KiB.
-// The error is a CloseReason.
+// Next waits until there are frames to write, and returns as many of them as fit a batch. The error is a CloseReason.
 func (s *Subscription) Next() (Batch, error) {
 	s.release()
 	for {
@@ -78,21 +84,20 @@ func (s *Subscription) Next() (Batch, error) {
 	}
 }
 
-// Close ends the subscription for its owner. It is harmless after End.
+// Close ends the subscription for its owner, and invalidates the last batch. After End, the reason of End stays.
 func (s *Subscription) Close(why CloseReason) {
 	s.End(why)
 	s.release()
 }
 
-// End makes Next return why, once it has returned what is already in the channel. The first End
-// counts.
+// End makes Next return why as its error, after it has returned the frames that are in the channel. Only the first call has an effect.
 func (s *Subscription) End(why CloseReason) {
 	if s.site.leave(s, why) {
 		s.site.reg.left(why)
 	}
 }
 
-// gather puts the frames that wait in the channel behind the first one.
+// gather returns the first frame and those that wait in the channel.
 func (s *Subscription) gather(first *stream.Frame) Batch {
 	if len(s.ch) == 0 {
 		if !s.advance(first) {
@@ -116,15 +121,16 @@ func (s *Subscription) gather(first *stream.Frame) Batch {
 	return b
 }
 
-// advance notes that a frame is being returned; false means that the subscriber has it already.
+// advance moves the cursor to a frame that is being returned. It returns false for a frame that the subscriber has already, and for wakeUp.
 func (s *Subscription) advance(f *stream.Frame) bool {
-	if f == wakeUp || f.Seq() <= s.pos && f != heartbeat {
+	if f == wakeUp || f.Seq() <= s.cursor && f != heartbeat {
 		return false
 	}
-	s.pos = max(s.pos, f.Seq())
+	s.cursor = max(s.cursor, f.Seq())
 	return true
 }
 
+// takeBacklog removes frames from the backlog and returns them.
 func (s *Subscription) takeBacklog() Batch {
 	var b Batch
 	buf := s.newBatch()
@@ -155,8 +161,8 @@ func (s *Subscription) release() {
 	}
 }
 
-// untilEnd returns a context that ends with the subscription, after a time at the latest. The error is why the
-// subscription has ended already.
+// untilEnd returns a context that ends with the subscription, and after readTimeout at the latest. The error is the CloseReason of a
+// subscription that has ended already.
 func (s *Subscription) untilEnd(ctx context.Context) (context.Context, func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	s.site.mu.Lock()

@@ -7,14 +7,12 @@ import (
 	"proofstream/stream"
 )
 
-// watchEvery is the time between two questions to the log of how far it reaches. A reader that is stuck
-// learns nothing from what it reads, so the log itself is asked.
-const watchEvery = time.Second
+// watchInterval is the time between two reads of the bounds of each site. A follower that hangs does not show how far the log has come.
+const watchInterval = time.Second
 
-// watch asks the log once a second for the bounds of each site that has subscribers, and lets go of those
-// that nobody uses, until ctx ends.
+// watch reads the bounds of each site in use once a second, and ends the followers of unused sites, until ctx ends.
 func (r *Registry) watch(ctx context.Context) {
-	tick := time.NewTicker(watchEvery)
+	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -31,44 +29,46 @@ func (r *Registry) watch(ctx context.Context) {
 	}
 }
 
+// inUse reports whether the site is followed and has a user.
 func (t *site) inUse() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.state == following && t.users > 0
 }
 
+// watch reads the bounds of the site, and ends its subscriptions when they have missed something.
 func (t *site) watch(ctx context.Context) {
-	ask, cancel := context.WithTimeout(ctx, watchEvery)
+	ctx, cancel := context.WithTimeout(ctx, watchInterval)
 	defer cancel()
-	b, err := t.reg.log.Bounds(ask, t.name)
-	if err == nil && t.note(b) {
-		t.endAll()
+	b, err := t.reg.log.Bounds(ctx, t.name)
+	if err == nil && t.applyBounds(b) {
+		t.endWithOverrun()
 	}
 }
 
-// note takes over bounds. It returns whether everything that was not handed out a second ago has expired: then
-// nothing more comes from the log, and the subscriptions have missed it.
-func (t *site) note(b stream.Bounds) (expired bool) {
+// applyBounds takes over bounds. It returns whether everything that was undelivered a second ago has expired. Then the log has no event that
+// would reveal the loss, and the subscriptions need a gap.
+func (t *site) applyBounds(b stream.Bounds) (expired bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.learn(b)
-	if expired = b.Low > b.High && t.high < b.High && t.missed == b.High; expired {
+	t.setBounds(b)
+	if expired = b.Low > b.High && t.high < b.High && t.seenHigh == b.High; expired {
 		t.buffer.reset(b.High)
 		t.high = b.High
 		t.signal()
 	}
 	t.behind = 0
-	if t.missed > t.high {
-		t.behind = t.missed - t.high
+	if t.seenHigh > t.high {
+		t.behind = t.seenHigh - t.high
 	}
-	t.missed = b.High
+	t.seenHigh = b.High
 	return expired
 }
 
-// unsent returns how many sequences are known to be in the log that were not handed out. Callers hold t.mu.
-func (t *site) unsent() uint64 { return max(t.newest(), t.missed) - t.high }
+// undelivered returns how many sequences are known to be in the log that were not delivered. Callers hold t.mu.
+func (t *site) undelivered() uint64 { return max(t.newest(), t.seenHigh) - t.high }
 
-// Behind says whether something that a log has had for a second or longer has not been handed out.
+// Behind reports whether something that a log has had for a second or longer was not delivered.
 func (r *Registry) Behind() bool {
 	for _, t := range r.allSites() {
 		if t.isBehind() {
@@ -81,15 +81,15 @@ func (r *Registry) Behind() bool {
 func (t *site) isBehind() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.state == following && t.behind > 0 && t.high < t.missed
+	return t.state == following && t.behind > 0 && t.high < t.seenHigh
 }
 
-// lag returns how many sequences are known to be in the logs that were not handed out.
+// lag returns how many sequences are known to be in the logs of all sites that were not delivered.
 func (r *Registry) lag() (n uint64) {
 	for _, t := range r.allSites() {
 		t.mu.Lock()
 		if t.state == following {
-			n += t.unsent()
+			n += t.undelivered()
 		}
 		t.mu.Unlock()
 	}

@@ -1,21 +1,17 @@
 package sqlitelog
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 
 	"proofstream/stream"
 )
 
-// maxKey is the length of an entry's key in bytes at most.
-const maxKey = 160
-
-// Append stores an entry and returns when it is on disk. One that ends with the context's error may have
-// been stored.
+// Append stores an entry and returns when it is on disk. When it returns the context's error, the entry may have been stored.
 func (l *Log) Append(ctx context.Context, name string, e stream.Entry) (stream.ID, bool, error) {
-	if err := checkEntry(name, e); err != nil {
+	if err := cmp.Or(stream.CheckSite(name), e.Check()); err != nil {
 		return stream.ID{}, false, fmt.Errorf("append to site %s: %w", name, err)
 	}
 	if _, open := l.known(name); !open {
@@ -23,7 +19,7 @@ func (l *Log) Append(ctx context.Context, name string, e stream.Entry) (stream.I
 	}
 	var hash []byte
 	if e.Key != "" {
-		hash = HashKey(e.Key)
+		hash = stream.HashKey(e.Key)
 	}
 	var stored struct {
 		id        stream.ID
@@ -33,33 +29,19 @@ func (l *Log) Append(ctx context.Context, name string, e stream.Entry) (stream.I
 		stored.id, stored.duplicate, err = t.append(name, e, hash)
 		return err
 	})
-	if err != nil { // the writer may still be at it: what is stored must not be touched
+	if err != nil { // the writer may still run, and write to stored
 		return stream.ID{}, false, fmt.Errorf("append to site %s: %w", name, err)
 	}
 	return stored.id, stored.duplicate, nil
 }
 
-func checkEntry(name string, e stream.Entry) error {
-	switch {
-	case !stream.ValidSite(name):
-		return errors.New("this is not a site name")
-	case e.Kind != stream.Announce && e.Kind != stream.Retract:
-		return fmt.Errorf("unknown kind %d", e.Kind)
-	case len(e.Data) > stream.MaxData:
-		return fmt.Errorf("data of %d bytes, more than %d", len(e.Data), stream.MaxData)
-	case len(e.Key) > maxKey:
-		return fmt.Errorf("key of %d bytes, more than %d", len(e.Key), maxKey)
-	}
-	return nil
-}
-
-// Find returns the id of the event that was appended with a key.
+// Find returns the id of the event that was appended with a key. The error is stream.ErrNotFound when the log does not remember the key.
 func (l *Log) Find(ctx context.Context, name, key string) (stream.ID, error) {
 	s, err := l.site(ctx, name)
 	if err == nil {
 		var seq uint64
 		err = l.read(ctx, func(c *conn) (err error) {
-			seq, err = findKey(c, s.id, HashKey(key))
+			seq, err = findKey(c, s.id, stream.HashKey(key))
 			return err
 		})
 		if err == nil && seq > 0 {

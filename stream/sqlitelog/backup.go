@@ -9,10 +9,11 @@ import (
 	"path/filepath"
 )
 
-// Backup writes a consistent copy of the log in dir to a new file, also while a process runs the log. The copy has
-// every event that was acknowledged before Backup began. The error is fs.ErrExist when the file is there already,
-// and fs.ErrNotExist when there is no log. Put in place of a log's database, while no process runs it and without
-// its -wal and -shm files, the copy is that log at the time of the backup: cursors of later events get a gap.
+// Backup writes a consistent copy of the log in dir to a new file, also while a process runs the log. The copy has every event that was
+// acknowledged before the call. The error wraps fs.ErrExist when the file exists, and fs.ErrNotExist when there is no log.
+//
+// To restore the copy, put it in place of a log's database while no process runs the log, and remove the -wal and -shm files. Cursors of
+// events after the backup then get a gap.
 func Backup(ctx context.Context, dir, file string) error {
 	if file == "" {
 		return errors.New("back up: the name of the file is empty")
@@ -33,7 +34,7 @@ func Backup(ctx context.Context, dir, file string) error {
 	return nil
 }
 
-// copyTo fills an empty file and gives it another name.
+// copyTo writes a copy of the database to an empty file, syncs it and gives it its final name.
 func copyTo(ctx context.Context, from string, partial *os.File, to string) error {
 	defer partial.Close()
 	c, err := openReading(from)
@@ -42,16 +43,16 @@ func copyTo(ctx context.Context, from string, partial *os.File, to string) error
 	}
 	defer c.close()
 	if err := c.execContext(ctx, "VACUUM INTO ?", partial.Name()); err != nil {
-		return worded(err)
+		return describe(err)
 	}
-	if err := errors.Join(markClosed(partial.Name()), partial.Sync()); err != nil {
+	if err := errors.Join(setClosed(partial.Name()), partial.Sync()); err != nil {
 		return err
 	}
-	return os.Link(partial.Name(), to) // unlike a rename, never replaces a file that has come meanwhile
+	return os.Link(partial.Name(), to) // unlike a rename, it does not replace a file that was created meanwhile
 }
 
-// markClosed has a copy say that no process has it open: then it is not taken for a database that has lost commits.
-func markClosed(path string) error {
+// setClosed records in a copy that no process has it open. Otherwise a start would report that the database has lost commits.
+func setClosed(path string) error {
 	c, err := openConn(path, writing)
 	if err != nil {
 		return err
@@ -71,7 +72,7 @@ func openReading(path string) (*conn, error) {
 	}
 	c, err := openConn(path, reading)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %s (%w)", path, inWords(err), err)
+		return nil, fmt.Errorf("open %s: %w", path, describe(err))
 	}
 	return c, nil
 }

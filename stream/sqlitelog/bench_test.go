@@ -12,7 +12,7 @@ import (
 	"proofstream/stream"
 )
 
-// payload is an event of the usual size.
+// payload is an event of a typical size.
 var payload = []byte(`{"img_path":"default","offer_name":"Spring Sale","user_name":"Ada Lovelace"}`)
 
 // BenchmarkAppend measures durable appends with a key each, at the retention's limit, beside a bare write and fsync of

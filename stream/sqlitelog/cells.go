@@ -7,31 +7,34 @@ import (
 	"math"
 )
 
-// Bounds of what a row of ours can be: garbage beyond them is passed over.
 const (
-	maxRow      = 1 << 20 // bytes
-	maxColumns  = 32
-	leafPage    = 0x0d // the type of a page that holds rows
+	// maxRow is the size in bytes that no row of this package exceeds. Garbage with a greater size is skipped.
+	maxRow = 1 << 20
+	// maxColumns is how many columns a row of this package has at most.
+	maxColumns = 32
+	// maxSpilling is how many rows of one page can have overflow pages.
 	maxSpilling = pageSize / minLocal
+	// leafPage is the type of a page that holds rows (sqlite.org/fileformat2.html, section 1.6).
+	leafPage = 0x0d
 )
 
-// A row with more than maxLocal bytes leaves between minLocal and maxLocal in its page, and the others in a
-// list of overflow pages.
 const (
+	// maxLocal is the size of the largest row without overflow pages (sqlite.org/fileformat2.html, section 1.6).
 	maxLocal = pageSize - 35
+	// minLocal is how many bytes of a row with overflow pages are in its own page at least.
 	minLocal = (pageSize-12)*32/255 - 23
 )
 
-// row is a record as it was found in a page. The columns are nil, int64, float64, string or []byte; one that is the
-// INTEGER PRIMARY KEY is nil. They are valid until the next row.
+// row is a record of a page. Its columns are nil, int64, float64, string or []byte. The INTEGER PRIMARY KEY is nil. The columns are valid until
+// the next row.
 type row struct {
 	page    uint32
 	id      int64
 	columns []driver.Value
 }
 
-// rows yields what can be decoded in those of the pages that say they hold rows: also rows that are damaged, twice
-// there, or of other tables. A page of garbage costs at most maxSpilling lists of maxRow bytes.
+// rows yields all that can be decoded as a row in the leaf pages among the given ones. It may be damaged, repeated, or of another table. A
+// page of garbage costs at most maxSpilling lists of maxRow bytes.
 func (p *image) rows(numbers []uint32) iter.Seq[row] {
 	return func(yield func(row) bool) {
 		page := make([]byte, pageSize)
@@ -82,8 +85,8 @@ func (p *image) leaf(n uint32, page []byte, yield func(row) bool) bool {
 	return true
 }
 
-// spilled joins a row's payload, of which local starts with the part in its own page, from its overflow pages. The list
-// ends with page 0, which a missing page names too.
+// spilled returns the payload of a row with overflow pages. local starts with the part in the row's own page. The list of overflow pages ends
+// with page 0, which a missing page names, too.
 func (p *image) spilled(local []byte, size int) []byte {
 	keep := minLocal + (size-minLocal)%(pageSize-4)
 	if keep > maxLocal {
@@ -157,7 +160,7 @@ func column(kind uint64, value []byte) driver.Value {
 	return n
 }
 
-// uvarint decodes SQLite's variable length integer, of up to nine bytes, and returns how many it took; 0 if they are cut.
+// uvarint decodes SQLite's integer of variable length, and returns its length in bytes, at most 9; 0 when b ends before the integer.
 func uvarint(b []byte) (value uint64, n int) {
 	for i := range min(len(b), 9) {
 		if i == 8 {

@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// maxFaults is how many faults are told.
+// maxFaults is how many faults a check reports at most.
 const maxFaults = 20
 
-// checked is what a check has learned of a database without faults.
+// checked is the state of a database without faults.
 type checked struct {
 	meta  metaRow
 	tx    int64
 	sites map[string]*site
 }
 
-// check reads everything in the database, and returns what is wrong with it in words. It changes nothing.
+// check reads everything in the database and returns its faults, in words for the operator. It changes nothing.
 func (l *Log) check(ctx context.Context, found fileState) (*checked, []string, error) {
 	if found == missingFile {
 		return nil, []string{"the database file is missing or empty"}, nil
@@ -32,26 +32,26 @@ func (l *Log) check(ctx context.Context, found fileState) (*checked, []string, e
 			err = nil
 		}
 		if err == nil {
-			return &k.checked, k.wrong, nil
+			return &k.checked, k.faults, nil
 		}
 	}
 	if corrupt(err) {
 		return nil, []string{err.Error()}, nil
 	}
-	return nil, nil, fmt.Errorf("check %s: %s (%w)", l.path, inWords(err), err)
+	return nil, nil, fmt.Errorf("check %s: %w", l.path, describe(err))
 }
 
 type checker struct {
 	checked
-	ctx   context.Context
-	conn  *conn
-	byID  map[int64]*site
-	wrong []string
+	ctx    context.Context
+	conn   *conn
+	byID   map[int64]*site
+	faults []string
 }
 
 func (k *checker) fault(format string, args ...any) {
-	if len(k.wrong) < maxFaults {
-		k.wrong = append(k.wrong, fmt.Sprintf(format, args...))
+	if len(k.faults) < maxFaults {
+		k.faults = append(k.faults, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -60,14 +60,14 @@ func (k *checker) run() error {
 		if err := step(); err != nil {
 			return err
 		}
-		if len(k.wrong) > 0 {
-			return nil // what comes next relies on it
+		if len(k.faults) > 0 {
+			return nil // the next steps rely on this one
 		}
 	}
 	return k.ctx.Err()
 }
 
-// integrity has SQLite check its own structures, among them every index.
+// integrity makes SQLite check its own structures, among them every index.
 func (k *checker) integrity() error {
 	return k.conn.query("PRAGMA integrity_check(20)", func(r []driver.Value) error {
 		if text, _ := r[0].(string); text != "ok" {
@@ -129,7 +129,7 @@ func (k *checker) sitesAndNames() error {
 	return err
 }
 
-// events holds every event against its sum, and their counts against the record of their site.
+// events compares every event with its sum, and the counts of events with the row of their site.
 func (k *checker) events() error {
 	type count struct{ events, signups int64 }
 	counts := map[int64]*count{}
@@ -162,7 +162,7 @@ func (k *checker) events() error {
 	return err
 }
 
-// keys holds every key against its sum, and finds those whose event is gone.
+// keys compares every key with its sum, and finds the keys of removed events.
 func (k *checker) keys() error {
 	return k.conn.query("SELECT k.id, k.hash, k.at, k.sum, e.id IS NOT NULL FROM keys k LEFT JOIN events e ON e.id = k.id", func(r []driver.Value) error {
 		var id, at, sum, kept int64

@@ -13,8 +13,8 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// conn is one connection to a database, with its statements prepared once. It is for one goroutine at a
-// time. It is used without database/sql, which costs as much for each statement as SQLite itself.
+// conn is one connection to a database, which prepares each statement once. It is for one goroutine at a time. It uses the driver without
+// database/sql, which costs as much for each statement as SQLite itself.
 type conn struct {
 	driver  driver.Conn
 	prepare driver.ConnPrepareContext
@@ -22,14 +22,16 @@ type conn struct {
 	args    []driver.NamedValue
 }
 
-// The modes of a connection. A reading one leaves the files as they are, also when it is closed.
+// The modes of a connection.
 const (
+	// writing may change the database.
 	writing = "rw"
+	// reading changes no file, not even when it is closed.
 	reading = "ro"
 )
 
-// Setting secure_delete is what makes an erased row's bytes zeros. Temporary files would leave copies
-// of rows in other directories.
+// connPragmas are the settings of every connection. With secure_delete, SQLite overwrites the bytes of a deleted row with zeros. Temporary
+// files would leave copies of rows in other directories.
 var connPragmas = []string{
 	"PRAGMA busy_timeout = 5000",
 	"PRAGMA synchronous = FULL",
@@ -83,7 +85,7 @@ func (c *conn) execContext(ctx context.Context, text string, args ...driver.Valu
 	return err
 }
 
-// query calls each with every row of the result, in a slice that it must not keep.
+// query calls each with every row of the result. The slice is valid during the call only.
 func (c *conn) query(text string, each func(row []driver.Value) error, args ...driver.Value) error {
 	s, err := c.stmt(text)
 	if err != nil {
@@ -129,7 +131,7 @@ func (c *conn) close() error {
 	return errors.Join(append(errs, c.driver.Close())...)
 }
 
-// scan copies the columns of a row. A column of another type is damage: STRICT tables have no other.
+// scan copies the columns of a row. A column of another type is damage, because the tables are STRICT. A null leaves its target as it is.
 func scan(row []driver.Value, into ...any) error {
 	for i, to := range into {
 		ok := false
@@ -155,7 +157,7 @@ func scan(row []driver.Value, into ...any) error {
 // errCorrupt is damage that SQLite itself has not noticed.
 var errCorrupt = errors.New("the database is damaged")
 
-// corrupt says whether an error means that the database is damaged.
+// corrupt reports whether an error means that the database is damaged.
 func corrupt(err error) bool {
 	switch code(err) {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
@@ -167,7 +169,7 @@ func corrupt(err error) bool {
 	return errors.Is(err, errCorrupt)
 }
 
-// code returns SQLite's primary result code of an error, 0 when it is none of SQLite's.
+// code returns SQLite's primary result code of an error, 0 when the error is not SQLite's.
 func code(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code() & 0xff

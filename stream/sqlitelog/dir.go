@@ -12,13 +12,16 @@ import (
 )
 
 const (
-	lockFile    = "proofstream.lock"
-	lockEvery   = 100 * time.Millisecond
-	slowLocking = 5 * time.Second
+	// lockFile is the name of the file that a process locks while it runs the log.
+	lockFile = "proofstream.lock"
+	// lockRetryDelay is the delay between two tries to lock the file.
+	lockRetryDelay = 100 * time.Millisecond
+	// lockWarnAfter is how long one try may take before a log line says so.
+	lockWarnAfter = 5 * time.Second
 )
 
-// takeDir creates the directory if it is missing and locks it.
-func (l *Log) takeDir(ctx context.Context) error {
+// lockDir creates the directory if it is missing, and locks it.
+func (l *Log) lockDir(ctx context.Context) error {
 	dir := l.opts.Dir
 	if err := l.makeDir(dir); err != nil {
 		return explain(err, dir)
@@ -28,10 +31,10 @@ func (l *Log) takeDir(ctx context.Context) error {
 		return explain(err, dir)
 	}
 	l.lock = f
-	return l.takeLock(ctx)
+	return l.waitForLock(ctx)
 }
 
-// makeDir creates a directory and those above it, as far as they are missing, and puts each on disk.
+// makeDir creates a directory and its parents where they are missing, and syncs them.
 func (l *Log) makeDir(dir string) error {
 	if exists(dir) {
 		return nil
@@ -46,36 +49,36 @@ func (l *Log) makeDir(dir string) error {
 	return l.syncDir(parent)
 }
 
-// takeLock waits until the directory is free, at most for Options.Wait.
-func (l *Log) takeLock(ctx context.Context) error {
+// waitForLock waits until it has locked the directory, for Options.Wait at most.
+func (l *Log) waitForLock(ctx context.Context) error {
 	deadline := time.Now().Add(l.opts.Wait)
-	for said := false; ; said = true {
-		free, err := l.tryLockInTime(ctx)
+	for logged := false; ; logged = true {
+		free, err := l.tryLockLoud(ctx)
 		if free || err != nil {
 			return err
 		}
 		if time.Now().After(deadline) {
 			return errors.New("another process holds it; stop that one or choose another directory")
 		}
-		if !said {
+		if !logged {
 			l.opts.Logger.Info("waiting for the data directory, held by another process", "dir", l.opts.Dir, "longest", l.opts.Wait)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(lockEvery):
+		case <-time.After(lockRetryDelay):
 		}
 	}
 }
 
-// tryLockInTime tells the operator when the file system itself does not answer, as NFS may.
-func (l *Log) tryLockInTime(ctx context.Context) (free bool, err error) {
+// tryLockLoud is tryLock with a log line when the file system does not respond, as can happen with NFS.
+func (l *Log) tryLockLoud(ctx context.Context) (free bool, err error) {
 	done := make(chan struct{})
 	go func() {
 		free, err = tryLock(l.lock)
 		close(done)
 	}()
-	slow := time.After(slowLocking)
+	slow := time.After(lockWarnAfter)
 	for {
 		select {
 		case <-done:
@@ -88,7 +91,7 @@ func (l *Log) tryLockInTime(ctx context.Context) (free bool, err error) {
 	}
 }
 
-// syncDir puts on disk which files a directory has.
+// syncDir syncs a directory, so that the names in it survive a power cut.
 func (l *Log) syncDir(dir string) error {
 	err := syncDir(dir)
 	if !unsupportedSync(err) {
@@ -102,6 +105,7 @@ func (l *Log) syncDir(dir string) error {
 	return nil
 }
 
+// syncDir is Log.syncDir without its log line. The error may be one that unsupportedSync knows.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -110,7 +114,7 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// syncFile puts the content of a file on disk.
+// syncFile syncs a file.
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -119,7 +123,7 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// explain says what to do about a path that cannot be used.
+// explain adds to an error what the operator can do about a path that cannot be used.
 func explain(err error, path string) error {
 	info, statErr := os.Stat(path)
 	switch {

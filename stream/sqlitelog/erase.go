@@ -9,8 +9,8 @@ import (
 	"proofstream/stream"
 )
 
-// Erase removes an event for good. While another process reads the database for long, it waits: the bytes
-// are in the write-ahead log until nobody needs it.
+// Erase removes an event and overwrites its bytes. It waits while another process has a read transaction open: until then, the write-ahead log
+// keeps the bytes. When ctx ends before, the event is removed, but its bytes may still be in a file.
 func (l *Log) Erase(ctx context.Context, name string, seq uint64) error {
 	_, err := l.site(ctx, name)
 	if err == nil {
@@ -22,7 +22,7 @@ func (l *Log) Erase(ctx context.Context, name string, seq uint64) error {
 	return nil
 }
 
-// erase removes an event, if it is there. Its key is remembered for keyMemory.
+// erase removes an event, if there is one. The log still remembers its key for keyMemory.
 func (t *tx) erase(name string, seq uint64) error {
 	s := t.known(name)
 	if s == nil || seq > maxSeq {
@@ -41,7 +41,7 @@ func (t *tx) erase(name string, seq uint64) error {
 	if s, err = t.site(name); err != nil {
 		return err
 	}
-	t.unclean = true // also if the transaction fails: then a purge too many
+	t.unclean = true // also when the transaction fails: a needless purge does no harm
 	if err := t.remove(s, row); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (t *tx) erase(name string, seq uint64) error {
 	return err
 }
 
-// remove deletes a row that is in nobody's way. The caller counts the signups.
+// remove deletes the row of an event. The caller corrects the number of signups.
 func (t *tx) remove(s *site, row int64) (err error) {
 	if err := t.conn.exec("DELETE FROM events WHERE id = ?", row); err != nil {
 		return err
@@ -67,43 +67,12 @@ func (t *tx) remove(s *site, row int64) (err error) {
 	return err
 }
 
-// quarantine removes a row of events that does not fit its sum: it is never served, and every cursor from before
-// gets a gap.
+// quarantine removes the row of an event that does not fit its sum, and opens an epoch: every earlier cursor gets a gap.
 func (l *Log) quarantine(ctx context.Context, name string, row int64) error {
 	removed := false
-	err := l.submit(ctx, func(t *tx) error {
-		var bad *badRow
-		there := false
-		if err := t.conn.exec("PRAGMA shrink_memory"); err != nil { // its cache may have the page as it was
-			return err
-		}
-		err := t.conn.query("SELECT id, kind, at, data, sum FROM events WHERE id = ?", func(r []driver.Value) error {
-			there = true
-			_, err := scanEvent(r, stream.NewEpochs(1))
-			return err
-		}, row)
-		switch {
-		case err == nil && !there && t.quarantined[row]:
-			return nil // another reader was first
-		case err == nil:
-			return fmt.Errorf("%w: a row that does not fit its sum is not where it belongs", errCorrupt)
-		case !errors.As(err, &bad):
-			return err
-		}
-		t.quarantined[row] = true
-		s, err := t.site(name)
-		if err != nil {
-			return err
-		}
-		if err := t.remove(s, row); err != nil {
-			return err
-		}
-		s.signups, err = t.conn.value("SELECT count(*) FROM events WHERE id BETWEEN ? AND ? AND kind = ?", s.first(), s.last(), int64(stream.Announce))
-		removed = err == nil
-		if err != nil {
-			return err
-		}
-		return s.setHistory(s.history.Damaged(s.high))
+	err := l.submit(ctx, func(t *tx) (err error) {
+		removed, err = t.quarantine(name, row)
+		return err
 	})
 	if err == nil && removed {
 		l.damaged(1)
@@ -111,4 +80,39 @@ func (l *Log) quarantine(ctx context.Context, name string, row int64) error {
 			"site", name, "sequence", seqOf(row))
 	}
 	return err
+}
+
+// quarantine removes a row that does not fit its sum. It returns false when a request for another reader has removed the row before.
+func (t *tx) quarantine(name string, row int64) (removed bool, err error) {
+	if err := t.conn.exec("PRAGMA shrink_memory"); err != nil { // the cache of the connection may have the undamaged page
+		return false, err
+	}
+	var bad *badRow
+	found := false
+	err = t.conn.query("SELECT id, kind, at, data, sum FROM events WHERE id = ?", func(r []driver.Value) error {
+		found = true
+		_, err := scanEvent(r, stream.NewEpochs(1))
+		return err
+	}, row)
+	switch {
+	case err == nil && !found && t.quarantined[row]:
+		return false, nil
+	case err == nil:
+		return false, fmt.Errorf("%w: a row that does not fit its sum is not where it belongs", errCorrupt)
+	case !errors.As(err, &bad):
+		return false, err
+	}
+	t.quarantined[row] = true
+	s, err := t.site(name)
+	if err != nil {
+		return false, err
+	}
+	if err := t.remove(s, row); err != nil {
+		return false, err
+	}
+	s.signups, err = t.conn.value("SELECT count(*) FROM events WHERE id BETWEEN ? AND ? AND kind = ?", s.first(), s.last(), int64(stream.Announce))
+	if err != nil {
+		return false, err
+	}
+	return true, s.setHistory(s.history.Damaged(s.high))
 }

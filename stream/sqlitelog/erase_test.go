@@ -10,7 +10,7 @@ import (
 	"proofstream/stream"
 )
 
-// TestErasedBytesAreGone looks for the bytes of erased events in every file. Events of several sizes and sites make
+// TestErasedBytesAreGone searches for the bytes of erased events in every file. Events of several sizes and sites make
 // SQLite move rows between pages, which must leave no copies. Lesser ways to delete a row have to be found out: if
 // they are not, the search proves nothing.
 func TestErasedBytesAreGone(t *testing.T) {
@@ -54,7 +54,7 @@ func TestErasedBytesAreGone(t *testing.T) {
 	}
 }
 
-// eraseSome erases some of many events, and says what it then finds of one.
+// eraseSome erases some of many events, and returns what it then finds of one.
 func eraseSome(t *testing.T, erase func(l *Log, site string, seq uint64) error, rounds int) (found string) {
 	dir := scratch(t)
 	l := run(t, Options{Dir: dir, Limits: stream.Limits{Events: 100}})

@@ -10,15 +10,17 @@ import (
 )
 
 const (
+	// followPage is how many events a follower reads at once at most.
 	followPage = 256
-	retryRead  = time.Second // after a read that did not succeed
+	// readRetryDelay is the delay before a follower repeats a read that failed.
+	readRetryDelay = time.Second
 )
 
-// errLost ends the followers of a site in which damage was found: they cannot tell what they miss.
+// errLost ends the followers of a site in which damage was found: a missing event may not have been erased.
 var errLost = fmt.Errorf("%w: damage was found in the log", stream.ErrUnavailable)
 
-// Follow yields kept events after a sequence, and waits for more. It ends with an error when the log is
-// closed, or when damage is found in what it was to yield.
+// Follow yields the kept events after a sequence, and waits for more. It ends with an error that wraps stream.ErrUnavailable when the log is
+// closed, and when damage was found in the site.
 func (l *Log) Follow(ctx context.Context, name string, after uint64) iter.Seq2[stream.Event, error] {
 	return func(yield func(stream.Event, error) bool) {
 		err := l.follow(ctx, name, after, func(e stream.Event) bool { return yield(e, nil) })
@@ -34,19 +36,19 @@ func (l *Log) follow(ctx context.Context, name string, after uint64, yield func(
 	if err != nil {
 		return err
 	}
-	for lost := lostUpTo(s.history); ctx.Err() == nil; {
+	for sound := s.history.Sound(); ctx.Err() == nil; {
 		if s, err = l.site(ctx, name); err != nil {
 			return err
 		}
-		moved := s.moved // before the read, so that nothing is missed between the two
+		moved := s.moved // before the read, so that no commit between the two is missed
 		var retry <-chan time.Time
 		if s.high > after {
 			events, b, err := l.Read(ctx, name, after, followPage)
 			switch {
-			case err == nil && lostUpTo(b.Epochs) != lost:
+			case err == nil && b.Epochs.Sound() != sound:
 				return errLost
 			case err != nil:
-				moved, retry = nil, time.After(retryRead)
+				moved, retry = nil, time.After(readRetryDelay)
 			}
 			for _, e := range events {
 				if !yield(e) {
@@ -67,14 +69,4 @@ func (l *Log) follow(ctx context.Context, name string, after uint64, yield func(
 		}
 	}
 	return nil
-}
-
-// lostUpTo returns the first sequence that no known damage has touched.
-func lostUpTo(h stream.Epochs) uint64 {
-	for i := len(h) - 1; i > 0; i-- {
-		if h[i-1].Lost {
-			return h[i].First
-		}
-	}
-	return 0
 }

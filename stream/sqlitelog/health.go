@@ -12,17 +12,17 @@ import (
 	"proofstream/stream"
 )
 
-// Healthy returns nil when an append would be expected to succeed, or why not.
+// Healthy returns nil when an Append would be expected to succeed now, or why not.
 func (l *Log) Healthy() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sites == nil {
 		return errNotOpen
 	}
-	if l.corrupt != nil {
-		return l.corrupt
+	if l.damageErr != nil {
+		return l.damageErr
 	}
-	return l.fault
+	return l.writeErr
 }
 
 // Damage returns how many faults were found in the log's files since Open, 0 when they are sound.
@@ -32,28 +32,27 @@ func (l *Log) Damage() int {
 	return l.damage
 }
 
+// damaged adds to the number of faults.
 func (l *Log) damaged(faults int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.damage += faults
 }
 
-// writable returns why nothing can be written before a restart, or nil. A database that is no longer under its name
-// would take signups that nobody finds again.
+// writable returns why nothing may be written until a restart, or nil. Signups in a database file that no longer has its name would be lost.
 func (l *Log) writable() error {
 	if now, err := os.Stat(l.path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, l.identity) {
-		return l.foundCorrupt(fmt.Errorf("%w: %s was removed or replaced while the service ran", errCorrupt, l.path))
+		return l.recordDamage(fmt.Errorf("%w: %s was removed or replaced while the service ran", errCorrupt, l.path))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.corrupt
+	return l.damageErr
 }
 
-// probeSize is what has to fit on the disk before a log that could not be written is tried again: more than any append
-// takes.
+// probeSize is how many bytes have to fit on the disk before the writer tries a log again that could not be written. No append takes more.
 const probeSize = 128 << 10
 
-// probeDisk writes and removes a file. A transaction that changes little would fit where no signup does.
+// probeDisk writes and removes a file of probeSize. A small transaction would succeed where no signup fits.
 func (l *Log) probeDisk() error {
 	path := filepath.Join(l.opts.Dir, "proofstream.probe")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -64,11 +63,11 @@ func (l *Log) probeDisk() error {
 	return errors.Join(err, f.Sync(), f.Close(), os.Remove(path))
 }
 
-// succeeded publishes the state after a commit, which proves that the log is healthy.
-func (l *Log) succeeded(sites map[string]*site) {
+// committed publishes the state after a commit, which also proves that the log can be written.
+func (l *Log) committed(sites map[string]*site) {
 	l.mu.Lock()
-	healed := l.fault != nil
-	l.fault = nil
+	repaired := l.writeErr != nil
+	l.writeErr = nil
 	for name, s := range sites {
 		old := l.sites[name]
 		if l.sites[name] = s; old != nil {
@@ -76,20 +75,20 @@ func (l *Log) succeeded(sites map[string]*site) {
 		}
 	}
 	l.mu.Unlock()
-	if healed {
+	if repaired {
 		l.opts.Logger.Info("event log can be written again", "dir", l.opts.Dir)
 	}
 }
 
-// failed records why a transaction did not succeed, and returns it for the callers.
-func (l *Log) failed(err error) error {
+// writeFailed records why a transaction failed, and returns the error for its callers.
+func (l *Log) writeFailed(err error) error {
 	if corrupt(err) {
-		return l.foundCorrupt(err)
+		return l.recordDamage(err)
 	}
-	err = fmt.Errorf("%w: %s (%w)", stream.ErrUnavailable, inWords(err), err)
+	err = fmt.Errorf("%w: %w", stream.ErrUnavailable, describe(err))
 	l.mu.Lock()
-	first := l.fault == nil
-	l.fault = err
+	first := l.writeErr == nil
+	l.writeErr = err
 	l.mu.Unlock()
 	if first {
 		l.opts.Logger.Error("event log cannot be written", "dir", l.opts.Dir, "error", err)
@@ -97,68 +96,46 @@ func (l *Log) failed(err error) error {
 	return err
 }
 
-// readFailed returns the error of a read for its caller. Damage that it met is recorded.
+// readFailed returns the error of a read for its caller. It records damage.
 func (l *Log) readFailed(err error) error {
 	var bad *badRow
 	switch {
 	case err == nil || errors.As(err, &bad):
 		return err
 	case corrupt(err):
-		return l.foundCorrupt(err)
+		return l.recordDamage(err)
 	}
-	return fmt.Errorf("%w: %s (%w)", stream.ErrUnavailable, inWords(err), err)
+	return fmt.Errorf("%w: %w", stream.ErrUnavailable, describe(err))
 }
 
-// foundCorrupt records damage of the database itself. Nothing is written on top of it.
-func (l *Log) foundCorrupt(err error) error {
+// recordDamage records damage of the database itself. After it, nothing is written until a restart.
+func (l *Log) recordDamage(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.corrupt == nil {
-		l.corrupt = fmt.Errorf("%w: the database is damaged: restart to repair it (%w)", stream.ErrUnavailable, err)
+	if l.damageErr == nil {
+		l.damageErr = fmt.Errorf("%w: the database is damaged: restart to repair it (%w)", stream.ErrUnavailable, err)
 		l.damage++
 		l.opts.Logger.Error("event log is damaged; restart to repair it", "dir", l.opts.Dir, "error", err)
 	}
-	return l.corrupt
+	return l.damageErr
 }
 
-// worded adds what an error of SQLite means.
-func worded(err error) error {
-	if code(err) == 0 {
-		return err
-	}
-	return fmt.Errorf("%s (%w)", inWords(err), err)
-}
-
-// inWords says what an error of SQLite means for the operator.
-func inWords(err error) string {
+// describe adds to an error of SQLite what it means for the operator.
+func describe(err error) error {
+	meaning := ""
 	switch code(err) {
 	case sqlite3.SQLITE_FULL:
-		return "no space is left on the disk; free some"
+		meaning = "no space is left on the disk; free some"
 	case sqlite3.SQLITE_READONLY:
-		return "the database is read-only; mount its file system for writing, or let this user write it"
+		meaning = "the database is read-only; mount its file system for writing, or let this user write it"
 	case sqlite3.SQLITE_IOERR:
-		return "the disk reports an error; look at the system's log"
+		meaning = "the disk reports an error; look at the system's log"
 	case sqlite3.SQLITE_BUSY:
-		return "another process keeps the database locked; end it"
+		meaning = "another process keeps the database locked; end it"
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
-		return "the database cannot be opened; let this user read and write it"
+		meaning = "the database cannot be opened; let this user read and write it"
+	default:
+		return err
 	}
-	return "the database refuses"
-}
-
-// dueSites returns the sites where retention has something to remove now, and when it has in others.
-func (l *Log) dueSites() (names []string, next int64) {
-	now := l.now().UnixMilli()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	next = never
-	for name, s := range l.sites {
-		switch due := s.due(l.opts.Limits); {
-		case due <= now:
-			names = append(names, name)
-		default:
-			next = min(next, due)
-		}
-	}
-	return names, next
+	return fmt.Errorf("%s (%w)", meaning, err)
 }

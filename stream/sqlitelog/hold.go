@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// Hold takes the directory of a log as Open does, also its waiting for another process, and opens nothing: until
-// release is called no process runs a log there. It is for readers whose log must not go on meanwhile.
+// Hold locks the directory of a log as Log.Open does, including the wait for another process, and opens nothing. Until release is called, no
+// process can run a log there. It is for a Reader whose log must not change.
 func Hold(ctx context.Context, o Options) (release func() error, err error) {
 	l := New(o)
-	if err := l.takeDir(ctx); err != nil {
+	if err := l.lockDir(ctx); err != nil {
 		return nil, fmt.Errorf("hold event log in %s: %w", o.Dir, errors.Join(err, l.release()))
 	}
 	return l.lock.Close, nil

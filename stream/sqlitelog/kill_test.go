@@ -71,7 +71,7 @@ func killEntry(text string) stream.Entry {
 	return e
 }
 
-// acknowledged is an event as its writer was told.
+// acknowledged is an event as its writer was acknowledged.
 type acknowledged struct{ site, text string }
 
 // readWriter collects what a writer says it was acknowledged, until it ends or that is enough.
@@ -179,8 +179,8 @@ func checkAcknowledged(t *testing.T, l stream.Log, all map[acknowledged]stream.I
 		if kept[a] != id {
 			t.Errorf("%v was acknowledged as %v, is %v in the log", a, id, kept[a])
 		}
-		if why, _ := mustBounds(t, l, a.site).Judge(id); why != "" {
-			t.Errorf("cursor %v is judged %q", id, why)
+		if why, _ := mustBounds(t, l, a.site).Check(id); why != "" {
+			t.Errorf("cursor %v gets %q", id, why)
 		}
 		if e := killEntry(a.text); e.Key != "" && retried < 20 {
 			retried++

@@ -4,11 +4,11 @@ package sqlitelog
 
 import "os"
 
-// tryLock does nothing: the standard library has no advisory locks for this system, so that nothing keeps a
-// second process out.
+// tryLock does nothing and returns true: the standard library has no advisory locks for this system. A second process can run the log.
 func tryLock(*os.File) (bool, error) { return true, nil }
 
+// ownership returns nothing on this system.
 func ownership(string) string { return "" }
 
-// unsupportedSync is true: this system puts the names in a directory on disk by itself.
+// unsupportedSync returns true: this system syncs the names in a directory itself.
 func unsupportedSync(error) bool { return true }

@@ -11,8 +11,7 @@ import (
 	"syscall"
 )
 
-// tryLock locks a file until it is closed or the process ends, however it ends. It returns false when another
-// process has locked it.
+// tryLock locks a file until the file is closed or the process ends. It returns false when another process has locked the file.
 func tryLock(f *os.File) (bool, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -21,7 +20,7 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
-// ownership says who owns a path, when that is another user than this process's.
+// ownership returns who owns a path and what to do, when that is another user than the process's; otherwise "".
 func ownership(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -42,7 +41,7 @@ func userName(id int) string {
 	return strconv.Itoa(id)
 }
 
-// unsupportedSync says whether an error means that the file system cannot sync directories.
+// unsupportedSync reports whether an error means that the file system cannot sync directories.
 func unsupportedSync(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP)
 }

@@ -13,10 +13,13 @@ import (
 )
 
 const (
+	// databaseFile is the name of the database.
 	databaseFile = "proofstream.db"
-	readers      = 4 // connections
+	// readers is how many connections for reading a log has.
+	readers = 4
 )
 
+// The errors of a log that does not run.
 var (
 	errNotOpen = fmt.Errorf("%w: it is not open", stream.ErrUnavailable)
 	errStopped = fmt.Errorf("%w: it has stopped", stream.ErrUnavailable)
@@ -24,7 +27,7 @@ var (
 
 var _ stream.Log = (*Log)(nil)
 
-// Log is a stream.Log in one SQLite database.
+// Log is a stream.Log in one SQLite database. New makes one. All methods except Open, Run and Close may be called at the same time.
 type Log struct {
 	opts     Options
 	path     string
@@ -35,22 +38,21 @@ type Log struct {
 	readers  chan *conn    // those not in use
 
 	// Set by Open.
-	lock     *os.File    // the locked file, which also has the record of commits
+	lock     *os.File    // the locked file, which also holds the record of the last commit
 	instance string      // of the database
 	identity os.FileInfo // of its file
 	writer   *writer     // of Open, then Run, then Close
 	pooled   int         // connections in readers, with those in use
 	unsynced bool        // the file system cannot sync directories, which was logged
 
-	// mu guards what follows.
-	mu      sync.Mutex
-	sites   map[string]*site // as of the last commit; nil while the log is not open
-	fault   error            // why the last commit did not succeed
-	corrupt error            // damage that only a restart repairs
-	damage  int
+	mu        sync.Mutex       // guards the fields below
+	sites     map[string]*site // as of the last commit; nil while the log is not open
+	writeErr  error            // why the last commit failed; nil after a success
+	damageErr error            // damage that only a restart repairs; nil without
+	damage    int              // faults found since Open
 }
 
-// New returns a log that is not open yet.
+// New returns a log that is not open yet. Until Open has returned, its methods return stream.ErrUnavailable.
 func New(o Options) *Log {
 	return &Log{
 		opts:     o.withDefaults(),
@@ -63,8 +65,8 @@ func New(o Options) *Log {
 	}
 }
 
-// Close closes the files in good order. It is called once, after Run has returned or when Run was never
-// called; calls in progress end with stream.ErrUnavailable.
+// Close closes the files. It is called once, after Run has returned, or when Run was never called. Calls in progress return
+// stream.ErrUnavailable.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	open := l.sites != nil
@@ -95,10 +97,10 @@ func (l *Log) release() error {
 	return errors.Join(errs...)
 }
 
-// Now returns the time by the log's clock.
+// Now returns the time by the log's clock, which is the system's.
 func (l *Log) Now() time.Time { return l.now() }
 
-// Bounds returns the bounds of a site's log.
+// Bounds returns the bounds of a site's log after the last commit.
 func (l *Log) Bounds(ctx context.Context, name string) (stream.Bounds, error) {
 	s, err := l.site(ctx, name)
 	if err != nil {
@@ -107,10 +109,10 @@ func (l *Log) Bounds(ctx context.Context, name string) (stream.Bounds, error) {
 	return s.bounds(l.opts.Limits), nil
 }
 
-// site returns the state of a site's log, and creates it when it is new.
+// site returns the state of a site after the last commit. It creates the site when it is new.
 func (l *Log) site(ctx context.Context, name string) (*site, error) {
-	if !stream.ValidSite(name) {
-		return nil, fmt.Errorf("%q is not a site name", name)
+	if err := stream.CheckSite(name); err != nil {
+		return nil, err
 	}
 	if s, open := l.known(name); s != nil || !open {
 		if !open {
@@ -131,6 +133,7 @@ func (l *Log) site(ctx context.Context, name string) (*site, error) {
 	return nil, errNotOpen
 }
 
+// known returns the state of a site after the last commit, nil when there is no such site, and whether the log is open.
 func (l *Log) known(name string) (s *site, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

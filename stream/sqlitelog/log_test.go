@@ -2,6 +2,7 @@ package sqlitelog
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 
@@ -26,25 +27,31 @@ func run(t testing.TB, o Options) *running {
 
 func runLog(t testing.TB, l *Log) *running {
 	t.Helper()
-	if err := l.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	r := &running{Log: l}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
+	stop := start(t, l)
 	r.stop = func() {
 		r.stop = func() {}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := r.Close(); err != nil {
+		if err := stop(); err != nil {
 			t.Error(err)
 		}
 	}
 	t.Cleanup(func() { r.stop() })
 	return r
+}
+
+// start opens a log and runs it until the function returned is called, which closes it.
+func start(t testing.TB, l *Log) (stop func() error) {
+	t.Helper()
+	if err := l.Open(t.Context()); err != nil {
+		t.Fatalf("open: %v; want a log that starts", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	return func() error {
+		cancel()
+		return errors.Join(<-done, l.Close())
+	}
 }
 
 func TestContract(t *testing.T) {

@@ -2,7 +2,6 @@ package sqlitelog
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,10 +14,10 @@ import (
 	"proofstream/stream"
 )
 
-// Open takes the directory, checks the files, salvages what is sound in damaged ones, and begins a new epoch of
-// each site. An error says what to do. After one, Open can be called again.
+// Open locks the directory, checks the files, salvages the intact rows of a damaged database, and opens a new epoch of each site. Its error
+// says what the operator can do. After an error, Open can be called again.
 func (l *Log) Open(ctx context.Context) error {
-	err := l.takeDir(ctx)
+	err := l.lockDir(ctx)
 	if err == nil {
 		err = l.openDatabase(ctx)
 	}
@@ -69,22 +68,25 @@ func (l *Log) openDatabase(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-	} else if err := l.compare(last, c); err != nil {
+	} else if err := l.checkCommits(last, c); err != nil {
 		return err
 	}
-	return worded(l.start(c))
+	return describe(l.start(c))
 }
 
-// What a file can be before SQLite has looked at it.
+// fileState says what is known of the database file before SQLite opens it.
 type fileState int
 
 const (
-	newFile     fileState = iota // there is no log yet
-	missingFile                  // there is none, or an empty one, but a record says that there was more
+	// newFile means that there is no log yet.
+	newFile fileState = iota
+	// missingFile means that there is no file, or an empty one, although the record or the write-ahead log shows that there was a log.
+	missingFile
+	// existingFile means that there is a file, which may be damaged.
 	existingFile
 )
 
-// inspect says what the database file is, without changing anything. What is not ours is an error.
+// inspect says what the database file is, without changing it. A file that is not a database of this program is an error.
 func inspect(path string, last *commits) (fileState, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	empty := newFile
@@ -108,7 +110,7 @@ func inspect(path string, last *commits) (fileState, error) {
 	const magic = "SQLite format 3\x00"
 	app, version := binary.BigEndian.Uint32(head[68:]), int(binary.BigEndian.Uint32(head[60:]))
 	switch {
-	case last != nil && last.schema <= schemaVersion: // then whatever is wrong with it is damage
+	case last != nil && last.schema <= schemaVersion: // this program wrote it: any other content is damage
 		return existingFile, nil
 	case string(head[:len(magic)]) != magic || app != applicationID:
 		return 0, fmt.Errorf("%s is not a database of proofstream; move it away or choose another directory", path)
@@ -118,67 +120,9 @@ func inspect(path string, last *commits) (fileState, error) {
 	return existingFile, nil
 }
 
-// create makes the database of a new log. It gets its name when it is complete, so that a crash leaves nothing that
-// looks damaged.
-func (l *Log) create() error {
-	fresh := l.path + newSuffix
-	err := removeDatabase(fresh)
-	if err == nil {
-		err = createDatabase(fresh, rand.Text())
-	}
-	if err == nil {
-		err = syncFile(fresh)
-	}
-	if err == nil {
-		err = os.Rename(fresh, l.path)
-	}
-	if err != nil {
-		return explain(err, l.path)
-	}
-	return l.syncDir(l.opts.Dir)
-}
-
-// createDatabase makes a new database.
-func createDatabase(path, instance string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return explain(err, path)
-	}
-	f.Close()
-	c, err := openConn(path, writing)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(createSchema(c, metaRow{instance: instance}), c.close())
-	if err != nil {
-		return fmt.Errorf("create %s: %s (%w)", path, inWords(err), err)
-	}
-	return nil
-}
-
-// createSchema fills an empty database. The write-ahead log comes last: SQLite does not tell when it cannot move the content
-// of that to the file on close.
-func createSchema(c *conn, m metaRow) error {
-	statements := append([]string{
-		"PRAGMA journal_mode = OFF", // a crash begins again
-		"BEGIN IMMEDIATE",
-		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
-		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
-	}, schema...)
-	for _, sql := range statements {
-		if err := c.exec(sql); err != nil {
-			return err
-		}
-	}
-	if err := c.exec("INSERT INTO meta VALUES (1, ?, ?, ?)", m.instance, m.open, m.sum()); err != nil {
-		return err
-	}
-	return errors.Join(c.exec("COMMIT"), c.exec("PRAGMA journal_mode = WAL"))
-}
-
-// compare tells the loss of the newest commits, which the database itself cannot show. The new epochs give a gap
-// to every cursor from what is lost.
-func (l *Log) compare(last *commits, c *checked) error {
+// checkCommits compares the database with the record of the last commit, and reports the loss of the newest commits, which the database itself
+// cannot show. Cursors of lost events get a gap.
+func (l *Log) checkCommits(last *commits, c *checked) error {
 	switch {
 	case last == nil:
 	case last.instance != c.meta.instance:
@@ -199,9 +143,9 @@ func (l *Log) compare(last *commits, c *checked) error {
 	return nil
 }
 
-// start opens the connections and begins a new epoch of each site.
+// start opens the connections and a new epoch of each site.
 func (l *Log) start(c *checked) error {
-	// Ext4 and others then need not journal the times of the file at each commit. SQLite's own default.
+	// With fdatasync, which is SQLite's own default, ext4 and others need not journal the times of the file at each commit.
 	sqlite.Fdatasync(true)
 	file, err := os.Open(l.path)
 	if err != nil {
@@ -222,6 +166,23 @@ func (l *Log) start(c *checked) error {
 	l.mu.Lock()
 	l.sites = c.sites
 	l.mu.Unlock()
+	if err := l.openReaders(); err != nil {
+		return err
+	}
+	// The first truncation: the write-ahead log may have pages whose sync failed before a crash. They can be read, but are not on disk, and a
+	// power cut would lose every commit after them. The second one: the database file itself has to say that the database is open,
+	// because the write-ahead log may be lost.
+	for _, step := range []func() error{l.writer.truncate, func() error { return l.writer.setOpen(1) }, l.writer.truncate} {
+		if err := step(); err != nil && !errors.Is(err, errBusy) {
+			return err
+		}
+	}
+	begin := &request{ctx: context.Background(), do: func(t *tx) error { return t.openEpochs(l.opts.Sites) }}
+	return l.writer.write([]*request{begin}, true)
+}
+
+// openReaders opens the connections for reading.
+func (l *Log) openReaders() error {
 	for range readers {
 		r, err := openConn(l.path, reading)
 		if err != nil {
@@ -230,20 +191,11 @@ func (l *Log) start(c *checked) error {
 		l.pooled++
 		l.readers <- r
 	}
-	// First, because the write-ahead log may have pages whose sync failed before a crash: they can be read, but are not on
-	// disk, and a power cut would lose every commit after them. Last, because that the database is open has to be in its
-	// file: the write-ahead log may be what gets lost.
-	for _, step := range []func() error{l.writer.truncate, func() error { return l.writer.setOpen(1) }, l.writer.truncate} {
-		if err := step(); err != nil && !errors.Is(err, errBusy) {
-			return err
-		}
-	}
-	begin := &request{ctx: context.Background(), do: func(t *tx) error { return t.begin(l.opts.Sites) }}
-	return l.writer.write([]*request{begin}, true)
+	return nil
 }
 
-// begin opens a new epoch of every site, and creates those that are new.
-func (t *tx) begin(names []string) error {
+// openEpochs opens a new epoch of every site, and creates the new sites.
+func (t *tx) openEpochs(names []string) error {
 	for name := range t.log.sites {
 		s, err := t.site(name)
 		if err != nil {
@@ -254,8 +206,8 @@ func (t *tx) begin(names []string) error {
 		}
 	}
 	for _, name := range names {
-		if !stream.ValidSite(name) {
-			return fmt.Errorf("%q is not a site name", name)
+		if err := stream.CheckSite(name); err != nil {
+			return err
 		}
 		if t.known(name) == nil {
 			if _, err := t.create(name); err != nil {

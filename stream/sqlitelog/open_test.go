@@ -9,11 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"proofstream/stream"
+	"proofstream/stream/waitfor"
 )
 
 // TestSecondProcessWaits would catch a rolling update in which the second process gives up, or both write.
@@ -33,11 +33,11 @@ func TestSecondProcessWaits(t *testing.T) {
 		t.Errorf("open whose context ended: %v", err)
 	}
 
-	var said lockedBuffer
-	second := New(Options{Dir: dir, Wait: 20 * time.Second, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	var logged waitfor.Output
+	second := New(Options{Dir: dir, Wait: 20 * time.Second, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 	opened := make(chan error, 1)
 	go func() { opened <- second.Open(t.Context()) }()
-	until(t, "the second says that it waits", func() bool { return strings.Contains(said.String(), "held by another process") })
+	waitfor.Fact(t, "the second says that it waits", func() bool { return strings.Contains(logged.String(), "held by another process") })
 	first.stop()
 	if err := <-opened; err != nil {
 		t.Fatal(err)
@@ -50,83 +50,73 @@ func TestSecondProcessWaits(t *testing.T) {
 	}
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// TestNotOurs opens what is not a log: each error has to say what to do, and nothing may be touched.
-func TestNotOurs(t *testing.T) {
-	other := func(pragmas ...string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			path := filepath.Join(dir, databaseFile)
-			if err := os.WriteFile(path, nil, 0o600); err != nil {
+// otherDatabase returns a function that makes a database which is not a log's.
+func otherDatabase(pragmas ...string) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := openConn(path, writing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.close()
+		for _, sql := range append(pragmas, "CREATE TABLE theirs (x)") {
+			if err := c.exec(sql); err != nil {
 				t.Fatal(err)
-			}
-			c, err := openConn(path, writing)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.close()
-			for _, sql := range append(pragmas, "CREATE TABLE theirs (x)") {
-				if err := c.exec(sql); err != nil {
-					t.Fatal(err)
-				}
 			}
 		}
 	}
+}
+
+// TestNotOurs opens what is not a log: each error has to say what to do, and nothing may be changed.
+func TestNotOurs(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
-		make       func(*testing.T, string)
+		make       func(t *testing.T, path string)
 	}{
-		{"another application's database", "not a database of proofstream", other("PRAGMA application_id = 7")},
-		{"a database without an application", "not a database of proofstream", other()},
-		{"a newer schema", "newer version", other(fmt.Sprint("PRAGMA application_id = ", applicationID), fmt.Sprint("PRAGMA user_version = ", schemaVersion+1))},
-		{"a text file", "not a database of proofstream", func(t *testing.T, dir string) {
-			if err := os.WriteFile(filepath.Join(dir, databaseFile), []byte("hello"), 0o600); err != nil {
+		{"another application's database", "not a database of proofstream", otherDatabase("PRAGMA application_id = 7")},
+		{"a database without an application", "not a database of proofstream", otherDatabase()},
+		{"a newer schema", "newer version", otherDatabase(fmt.Sprint("PRAGMA application_id = ", applicationID), fmt.Sprint("PRAGMA user_version = ", schemaVersion+1))},
+		{"a text file", "not a database of proofstream", func(t *testing.T, path string) {
+			if err := os.WriteFile(path, []byte("hello"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{"a directory", "is a directory", func(t *testing.T, dir string) {
-			if err := os.Mkdir(filepath.Join(dir, databaseFile), 0o700); err != nil {
+		{"a directory", "is a directory", func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			tt.make(t, dir)
-			before, _ := os.ReadFile(filepath.Join(dir, databaseFile))
+			path := filepath.Join(dir, databaseFile)
+			tt.make(t, path)
+			before, _ := os.ReadFile(path)
 			l := New(Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
 			if err := l.Open(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("open: %v; want an error with %q", err, tt.want)
 			}
-			if after, _ := os.ReadFile(filepath.Join(dir, databaseFile)); !bytes.Equal(before, after) {
+			if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 				t.Error("the file was changed")
-			}
-			if _, err := l.Bounds(t.Context(), "a"); !errors.Is(err, stream.ErrUnavailable) {
-				t.Errorf("bounds of a log that is not open: %v", err)
 			}
 		})
 	}
+}
+
+// TestDirectoryIsAFile would catch an error that does not say what to do.
+func TestDirectoryIsAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := New(Options{Dir: file}).Open(t.Context()); err == nil || !strings.Contains(err.Error(), "not a directory") {
-		t.Errorf("open of a file: %v", err)
+	l := New(Options{Dir: file})
+	if err := l.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "not a directory") {
+		t.Errorf("open of a file: %v; want an error that says that it is not a directory", err)
+	}
+	if _, err := l.Bounds(t.Context(), "a"); !errors.Is(err, stream.ErrUnavailable) {
+		t.Errorf("bounds of a log that is not open: %v; want ErrUnavailable", err)
 	}
 }
 

@@ -7,27 +7,22 @@ import (
 	"proofstream/stream"
 )
 
-// Options configure a Log. Only Dir is required.
+// Options configure a Log. Only Dir is required. A zero field means its default.
 type Options struct {
 	// Dir is the directory of the log's files, created when it is missing. One process at a time holds it.
 	Dir string
-	// Sites are created by Open when they are new. Others are created when they are first used.
+	// Sites are created by Open when they are new. Other sites are created at their first use. Default none.
 	Sites []string
-	// Limits is what is kept of each site; default 1,000 events, each for 720 h.
+	// Limits is the retention. Default 1,000 events, each for 720 h: see stream.Limits.WithDefaults.
 	Limits stream.Limits
-	// Wait is how long Open waits for a directory that another process holds; default 0.
+	// Wait is how long Open waits for a directory that another process holds. Default 0: Open returns an error at once.
 	Wait time.Duration
-	// Logger gets what an operator should know; default slog.Default().
+	// Logger gets the log lines for the operator. Default slog.Default().
 	Logger *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
-	if o.Limits.Events <= 0 {
-		o.Limits.Events = 1000
-	}
-	if o.Limits.Age <= 0 {
-		o.Limits.Age = 720 * time.Hour
-	}
+	o.Limits = o.Limits.WithDefaults()
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -11,18 +11,24 @@ import (
 	"slices"
 )
 
-// Sizes of the database file format, https://www.sqlite.org/fileformat2.html.
+// Sizes and numbers of the database file format (sqlite.org/fileformat2.html, sections 1.2 and 4.1).
 const (
-	pageSize       = 4096
-	walHeaderSize  = 32
-	frameHeadSize  = 24
-	walFormat      = 3007000
-	walMagicLittle = 0x377f0682 // checksums over little-endian words
-	walMagicBig    = 0x377f0683
+	// pageSize is the size of a page in bytes, SQLite's default.
+	pageSize = 4096
+	// walHeaderSize is the size of the header of the write-ahead log.
+	walHeaderSize = 32
+	// frameHeadSize is the size of the header of a frame of the write-ahead log.
+	frameHeadSize = 24
+	// walFormat is the version of the format of the write-ahead log.
+	walFormat = 3007000
+	// walMagicLittle starts a write-ahead log whose checksums are over little-endian words.
+	walMagicLittle = 0x377f0682
+	// walMagicBig starts a write-ahead log whose checksums are over big-endian words.
+	walMagicBig = 0x377f0683
 )
 
-// image reads the pages of a database and its WAL without SQLite, so that what is intact can be had from
-// files that SQLite refuses. It reads one page at a time: an unreadable sector costs its page only.
+// image reads the pages of a database and its write-ahead log (WAL) without SQLite, which refuses damaged files. It reads one page at a time,
+// so that an unreadable sector costs only its page.
 type image struct {
 	file, wal *io.SectionReader
 	newest    map[uint32]int64 // page number to the offset in the WAL of its newest content
@@ -53,11 +59,11 @@ func openPart(path string) (*io.SectionReader, func() error, error) {
 
 func nothingToRead() *io.SectionReader { return io.NewSectionReader(nil, 0, 0) }
 
-// newImage lays the committed frames of the WAL over the pages of the file, as SQLite does; with all, also the frames
-// after a damaged one and those without a commit. Either file may be empty.
+// newImage returns the pages of the file, replaced by the committed frames of the WAL, as SQLite sees them. With all, the frames after a
+// damaged one and those without a commit replace pages, too. Either file may be empty.
 func newImage(file, wal *io.SectionReader, all bool) *image {
 	p := &image{file: file, wal: wal, newest: make(map[uint32]int64)}
-	var open []frame // of a transaction whose commit has not come
+	var open []frame // of a transaction whose commit was not read yet
 	for f := range walFrames(wal) {
 		if f.resumed && !all {
 			break
@@ -73,7 +79,7 @@ func newImage(file, wal *io.SectionReader, all bool) *image {
 	return p
 }
 
-// numbers returns the pages that there are, in order, also those that only the WAL has.
+// numbers returns the numbers of all pages, in order, also of those that only the WAL has.
 func (p *image) numbers() []uint32 {
 	numbers := make([]uint32, (p.file.Size()+pageSize-1)/pageSize)
 	for i := range numbers {
@@ -83,7 +89,7 @@ func (p *image) numbers() []uint32 {
 	return append(numbers, slices.DeleteFunc(p.changed(), func(n uint32) bool { return n <= count })...)
 }
 
-// changed returns the pages that the WAL has, in order.
+// changed returns the numbers of the pages that the WAL has, in order.
 func (p *image) changed() []uint32 { return slices.Sorted(maps.Keys(p.newest)) }
 
 // read fills the buffer, of one page, with page n. What is missing or unreadable is zero.

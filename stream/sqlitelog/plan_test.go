@@ -35,7 +35,7 @@ func (p plan) options() Options {
 	return Options{Dir: p.Dir, Sites: planSites, Limits: stream.Limits{Events: p.Limit}, Logger: slog.New(slog.DiscardHandler)}
 }
 
-// writeAsPlanned writes, and tells "+ SITE ID TEXT" when an event was acknowledged or a follower got it, "? SITE SEQUENCE" before
+// writeAsPlanned writes, and prints "+ SITE ID TEXT" when an event was acknowledged or a follower got it, "? SITE SEQUENCE" before
 // an erasure, "- SITE SEQUENCE TEXT" after it, "! REASON" when it was refused something, and "done" at the end.
 func writeAsPlanned(text string) {
 	go func() {

@@ -11,7 +11,7 @@ import (
 	"proofstream/stream"
 )
 
-// Read returns kept events after a sequence, oldest first.
+// Read returns the kept events after a sequence, oldest first, at most max.
 func (l *Log) Read(ctx context.Context, name string, after uint64, max int) ([]stream.Event, stream.Bounds, error) {
 	const sql = "SELECT id, kind, at, data, sum FROM events WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 	return l.events(ctx, name, max, func(s *siteRow) (string, int64, int64) {
@@ -19,7 +19,7 @@ func (l *Log) Read(ctx context.Context, name string, after uint64, max int) ([]s
 	})
 }
 
-// Latest returns kept signups before a sequence, newest first.
+// Latest returns the kept signups before a sequence, newest first, at most max. Before 0 means from the newest.
 func (l *Log) Latest(ctx context.Context, name string, before uint64, max int) ([]stream.Event, stream.Bounds, error) {
 	const sql = "SELECT id, kind, at, data, sum FROM events WHERE id >= ? AND id <= ? AND kind = 0 ORDER BY id DESC LIMIT ?"
 	if before == 0 {
@@ -30,8 +30,7 @@ func (l *Log) Latest(ctx context.Context, name string, before uint64, max int) (
 	})
 }
 
-// events reads rows and bounds from one snapshot. Bounds that are older or newer than the rows would make a gap
-// silent, or false.
+// events reads rows and bounds from one snapshot. With bounds from another moment, a client could miss a gap or get a false one.
 func (l *Log) events(ctx context.Context, name string, limit int, query func(*siteRow) (sql string, from, to int64)) ([]stream.Event, stream.Bounds, error) {
 	var events []stream.Event
 	var b stream.Bounds
@@ -61,7 +60,7 @@ func (l *Log) events(ctx context.Context, name string, limit int, query func(*si
 	return events, b, nil
 }
 
-// read lends a connection to do, which sees one snapshot.
+// read calls do with a connection in a read transaction. It waits for a free connection until ctx ends.
 func (l *Log) read(ctx context.Context, do func(*conn) error) error {
 	select {
 	case c := <-l.readers:
@@ -87,7 +86,7 @@ func (c *conn) snapshot(do func() error) error {
 	return c.exec("COMMIT")
 }
 
-// readSite returns the state of a site in a snapshot, as far as its row has it.
+// readSite returns the state of a site in a snapshot. Only the fields from the site's row are set.
 func readSite(c *conn, known *site) (*site, error) {
 	s := &site{history: known.history}
 	err := c.query("SELECT "+siteColumns+" FROM sites WHERE id = ?", s.siteRow.scan, known.id)
@@ -105,7 +104,7 @@ type badRow struct{ id int64 }
 
 func (e *badRow) Error() string { return fmt.Sprintf("event %d does not fit its sum", seqOf(e.id)) }
 
-// scanEvent reads a row of id, kind, at, data and sum, and holds it against its sum.
+// scanEvent returns the event of a row of id, kind, at, data and sum. The error is a *badRow when the row does not fit its sum.
 func scanEvent(r []driver.Value, history stream.Epochs) (e stream.Event, err error) {
 	var id, kind, at, sum int64
 	if err := scan(r, &id, &kind, &at, &e.Data, &sum); err != nil {

@@ -6,31 +6,17 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
-	"time"
 
 	"proofstream/stream"
 )
 
-// readerPage is how many rows a Reader takes in one transaction. A long one would delay erasures.
+// readerPage is how many rows a Reader reads in one transaction at most. A long transaction would delay erasures.
 const readerPage = 256
 
-// Reader reads a log that another process may be running. It is for one goroutine at a time.
+// Reader reads a log that another process may be running. It changes nothing. It is for one goroutine at a time.
 type Reader struct{ conn *conn }
 
-// Record is an event as it is stored.
-type Record struct {
-	stream.Event
-	KeyHash []byte // of the key, see HashKey; nil when it has none
-}
-
-// KeyRecord is a remembered key. Its event may be gone.
-type KeyRecord struct {
-	Hash []byte // see HashKey
-	Seq  uint64
-	At   time.Time
-}
-
-// OpenReader opens the log in dir for reading. The error is fs.ErrNotExist when there is none.
+// OpenReader opens the log in dir for reading. The error wraps fs.ErrNotExist when there is none.
 func OpenReader(dir string) (*Reader, error) {
 	c, err := openReading(filepath.Join(dir, databaseFile))
 	if err != nil {
@@ -53,8 +39,8 @@ func (r *Reader) Sites(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// Bounds returns the bounds of a site, without the limits, which are not stored. The error is
-// stream.ErrNotFound when there is no such site.
+// Bounds returns the bounds of a site, without Limits, which the log does not store. The error wraps stream.ErrNotFound when there is no such
+// site.
 func (r *Reader) Bounds(ctx context.Context, name string) (stream.Bounds, error) {
 	s, err := r.site(name)
 	if err != nil {
@@ -78,28 +64,28 @@ func (r *Reader) site(name string) (*site, error) {
 	return s, nil
 }
 
-// Events yields every kept event of a site, oldest first. Events that are stored or removed meanwhile may be among
-// them. It ends after an error, also after an event that does not fit its sum.
-func (r *Reader) Events(ctx context.Context, name string) iter.Seq2[Record, error] {
+// Events yields every kept event of a site, oldest first. It may yield events that are stored or removed meanwhile. It ends after an error, such
+// as that of an event which does not fit its sum.
+func (r *Reader) Events(ctx context.Context, name string) iter.Seq2[stream.Record, error] {
 	const sql = `SELECT e.id, e.kind, e.at, e.data, e.sum, k.hash FROM events e LEFT JOIN keys k ON k.id = e.id
 		WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?`
-	return inPages(ctx, r, name, sql, func(s *site, row []driver.Value) (rec Record, err error) {
+	return inPages(ctx, r, name, sql, func(s *site, row []driver.Value) (rec stream.Record, err error) {
 		rec.Event, err = scanEvent(row, s.history)
 		rec.KeyHash, _ = row[5].([]byte)
 		return rec, err
 	})
 }
 
-// Keys yields every remembered key of a site, by rising sequence.
-func (r *Reader) Keys(ctx context.Context, name string) iter.Seq2[KeyRecord, error] {
+// Keys yields every remembered key of a site, also of removed events, by rising sequence. It ends after an error.
+func (r *Reader) Keys(ctx context.Context, name string) iter.Seq2[stream.Key, error] {
 	const sql = "SELECT id, hash, at, sum FROM keys WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
-	return inPages(ctx, r, name, sql, func(_ *site, row []driver.Value) (rec KeyRecord, err error) {
+	return inPages(ctx, r, name, sql, func(_ *site, row []driver.Value) (rec stream.Key, err error) {
 		var id, at, sum int64
 		err = scan(row, &id, &rec.Hash, &at, &sum)
 		if err == nil && sum != keySum(id, rec.Hash, at) {
 			err = fmt.Errorf("%w: the key of event %d does not fit its sum", errCorrupt, seqOf(id))
 		}
-		rec.Seq, rec.At = seqOf(id), time.UnixMilli(at)
+		rec.Seq = seqOf(id)
 		return rec, err
 	})
 }

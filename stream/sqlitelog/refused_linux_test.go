@@ -8,17 +8,17 @@ import (
 	"proofstream/stream"
 )
 
-// checkTold opens the log of a plan, and checks that it has what its writer has told.
-func checkTold(t *testing.T, p plan, out string) {
+// checkReported opens the log of a plan, and checks that it has what its writer has reported.
+func checkReported(t *testing.T, p plan, out string) {
 	t.Helper()
 	l := run(t, p.options())
-	told := 0
+	reported := 0
 	for line := range strings.Lines(out) {
 		f := strings.Fields(line)
 		if f[0] != "+" {
 			continue
 		}
-		told++
+		reported++
 		id, err := stream.ParseID(f[2])
 		if err != nil {
 			t.Fatal(err)
@@ -28,15 +28,15 @@ func checkTold(t *testing.T, p plan, out string) {
 			t.Fatalf("%s was acknowledged as %v, is %v, %v", f[3], id, events, err)
 		}
 	}
-	if want := p.Runs * 4 * p.Events; told < want {
-		t.Errorf("writer told of %d events; want %d", told, want)
+	if want := p.Runs * 4 * p.Events; reported < want {
+		t.Errorf("writer reported of %d events; want %d", reported, want)
 	}
 	if n := l.Damage(); n > 0 {
 		t.Error("what happened was taken for damage")
 	}
 }
 
-// TestDirectoriesCannotBeSynced would catch a log that does not start where other databases do, or that says so often.
+// TestDirectoriesCannotBeSynced would catch a log that does not start where other databases do, or that logs it more than once.
 func TestDirectoriesCannotBeSynced(t *testing.T) {
 	p := plan{Dir: t.TempDir(), Runs: 1, Events: 5, Size: 100, Limit: 1e6}
 	cmd, stderr := p.writer(t, "-o", "/dev/null", "-P", p.Dir, "-e", "trace=fsync", "-e", "inject=fsync:error=EINVAL")
@@ -44,7 +44,7 @@ func TestDirectoriesCannotBeSynced(t *testing.T) {
 	if n := strings.Count(stderr.String(), "cannot sync directories"); err != nil || n != 1 {
 		t.Errorf("log on a file system that cannot sync directories said so %d times; want once; %v, %s", n, err, stderr)
 	}
-	checkTold(t, p, string(out))
+	checkReported(t, p, string(out))
 }
 
 // TestDiskTurnsReadOnly has writes to the write-ahead log refused for a while.
@@ -67,7 +67,7 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 	if err != nil || !strings.HasSuffix(string(out), "done\n") || !strings.Contains(stderr.String(), "can be written again") {
 		t.Errorf("the log did not heal: %v, %s", err, stderr)
 	}
-	checkTold(t, p, string(out))
+	checkReported(t, p, string(out))
 }
 
 // TestReadOnlyFileSystem would catch a start that does not say what to do.

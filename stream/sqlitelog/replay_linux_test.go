@@ -15,11 +15,12 @@ type replay struct {
 	disk *disk
 	open map[int]*opening
 
-	told    func(line string) // called as the process begins to write a line to its stdout
-	changed func(kind string) // called after each call that changed the disk, with its name and that of the file
+	reported func(line string) // called as the process begins to write a line to its stdout
+	changed  func(kind string) // called after each call that changed the disk, with its name and that of the file
 
 	syncing map[string]func(bool) // ends the fsync that a thread has begun
 	failed  int                   // fsyncs
+	unknown []call                // writes during which the process was killed
 }
 
 // opening is an open file. Its node is nil when that is none of the disk's.
@@ -32,7 +33,7 @@ type opening struct {
 // run repeats all calls.
 func (r *replay) run(calls []call) {
 	r.t.Helper()
-	r.open, r.syncing = map[int]*opening{1: {}}, map[string]func(bool){}
+	r.open, r.syncing, r.unknown = map[int]*opening{1: {}}, map[string]func(bool){}, nil
 	for _, c := range calls {
 		if c.begins {
 			r.begin(c)
@@ -43,14 +44,14 @@ func (r *replay) run(calls []call) {
 	}
 }
 
-// begin does what has to be done, or noted, before others can come between.
+// begin does what has to be done, or noted, before other calls.
 func (r *replay) begin(c call) {
 	switch c.name {
 	case "close":
 		delete(r.open, c.number(0))
 	case "write":
 		if c.number(0) == 1 {
-			r.told(strings.TrimSpace(string(c.text(0))))
+			r.reported(strings.TrimSpace(string(c.text(0))))
 		}
 	case "fsync", "fdatasync":
 		if o := r.open[c.number(0)]; o != nil && o.node != nil {
@@ -70,6 +71,9 @@ func (r *replay) end(c call) {
 		}
 		r.changed(c.name + " " + o.name)
 		return
+	}
+	if c.unknown && c.name == "pwrite64" && inside {
+		r.unknown = append(r.unknown, c)
 	}
 	if c.result < 0 {
 		return
@@ -171,6 +175,15 @@ func (r *replay) rename(c call) {
 	r.changed(c.name + " " + name)
 }
 
+// apply does the writes to a file during which the process was killed.
+func (r *replay) apply(n *inode) {
+	for _, c := range r.unknown {
+		if o := r.open[c.number(0)]; o != nil && o.node == n {
+			r.change(c, o)
+		}
+	}
+}
+
 // check compares what the disk has in memory with the files of the machine that the calls were made on: a
 // model that lost track, because a file is written by other means, proves nothing. Only the index of the
 // write-ahead log, which SQLite makes again after a crash, is mapped into memory.
@@ -183,6 +196,9 @@ func (r *replay) check(dir *inode, path string) {
 			continue
 		}
 		b, err := os.ReadFile(path)
+		if !bytes.Equal(b, n.memory) {
+			r.apply(n)
+		}
 		if err != nil || !bytes.Equal(b, n.memory) && !strings.HasSuffix(name, "-shm") {
 			r.t.Errorf("%s has %d bytes, %d in the model, %v", path, len(b), len(n.memory), err)
 		}

@@ -9,16 +9,34 @@ import (
 )
 
 const (
-	keyMemory  = 3600_000 // how long a key is remembered at least, milliseconds
-	sweepEvery = 1000     // at most so often, milliseconds
-
-	// Retention by age removes a page of rows at a time and at most so many pages in one transaction: appends
-	// wait for it.
-	pageRows  = 256
+	// keyMemory is how long a key is remembered at least, in milliseconds.
+	keyMemory = 3600_000
+	// sweepInterval is the least time between two sweeps of a site's keys, in milliseconds.
+	sweepInterval = 1000
+	// pageRows is how many rows retention removes with one statement at most.
+	pageRows = 256
+	// agedPages is how many pages of rows retention by age removes in one transaction at most: appends wait for it.
 	agedPages = 16
 )
 
-// retain removes what exceeds the limits, from the oldest end, and the keys that need not be remembered.
+// dueSites returns the sites with something to remove now, and the time, in Unix milliseconds, when the next other site has.
+func (l *Log) dueSites() (names []string, next int64) {
+	now := l.now().UnixMilli()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next = never
+	for name, s := range l.sites {
+		switch due := s.due(l.opts.Limits); {
+		case due <= now:
+			names = append(names, name)
+		default:
+			next = min(next, due)
+		}
+	}
+	return names, next
+}
+
+// retain removes the events beyond the limits, from the oldest end, and the keys that need not be remembered.
 func (t *tx) retain(s *site) error {
 	limits := t.log.opts.Limits
 	tooOld := t.now - limits.Age.Milliseconds()
@@ -42,7 +60,7 @@ func (t *tx) retain(s *site) error {
 	return nil
 }
 
-// retainPage removes the oldest events, at most a page: an excess, and beyond that those from up to a time.
+// retainPage removes at most a page of the oldest events: as many as excess, and those whose time is not after tooOld.
 func (t *tx) retainPage(s *site, excess, tooOld int64) error {
 	rows := int64(pageRows)
 	if s.oldest > tooOld {
@@ -79,14 +97,14 @@ func (t *tx) retainPage(s *site, excess, tooOld int64) error {
 	return t.conn.exec("DELETE FROM events WHERE id BETWEEN ? AND ?", s.first(), rowID(s.id, s.low-1))
 }
 
-// forget has the key of an erased event removed once it has been remembered long enough.
+// forget makes a later sweep remove the key of an erased event.
 func (s *site) forget(k keyOf) {
 	s.erased = append(slices.Clip(s.erased), k)
 	s.sweep = min(s.sweep, k.at+keyMemory)
 }
 
-// sweep removes keys older than keyMemory whose event is gone: those below the low watermark, which are a
-// range of row ids with times that rise, and those of erased events.
+// sweep removes the keys older than keyMemory whose event was removed: those below the low watermark, which are a range of row ids with
+// rising times, and those of erased events.
 func (t *tx) sweep(s *site) error {
 	from, tooOld := s.first(), t.now-keyMemory
 	to, next := rowID(s.id, s.low), int64(never)
@@ -109,7 +127,7 @@ func (t *tx) sweep(s *site) error {
 	}
 	s.erased, s.sweep = erased, never
 	if next < never {
-		s.sweep = max(next+keyMemory, t.now+sweepEvery)
+		s.sweep = max(next+keyMemory, t.now+sweepInterval)
 	}
 	return nil
 }

@@ -11,27 +11,30 @@ import (
 	"time"
 )
 
-// Names of files, after that of the database. One that is salvaged is complete: it takes the place of the
-// database at the latest when the next process starts.
+// Suffixes of files, after the name of the database.
 const (
-	newSuffix      = ".new"
+	// newSuffix is that of a database that is being written.
+	newSuffix = ".new"
+	// salvagedSuffix, with a time behind it, is that of a complete salvaged database. It replaces the damaged one, at the latest at the next start.
 	salvagedSuffix = ".salvaged-"
-	damagedSuffix  = ".damaged-"
-	walSuffix      = "-wal"
+	// damagedSuffix, with a time behind it, is that of a damaged database, which is kept.
+	damagedSuffix = ".damaged-"
+	// walSuffix is that of SQLite's write-ahead log (WAL).
+	walSuffix = "-wal"
 )
 
-const progressEvery = 5 * time.Second
+// progressInterval is the time between two log lines about the progress of a salvage.
+const progressInterval = 5 * time.Second
 
-// salvage replaces the damaged database by one with every row that is intact, under a history that gives cursors
-// from before a gap. The damaged files are kept under a name with the time. After a crash half way it
-// can be called again.
+// salvage replaces the damaged database by a new one with every intact row, and with epochs that give every earlier cursor a gap. It keeps the
+// damaged files under a name with the time. After a crash it can be called again.
 func (l *Log) salvage(ctx context.Context, wrong []string) error {
 	log := l.opts.Logger.With("dir", l.opts.Dir)
 	log.Error("event log is damaged; salvaging what is intact", "faults", wrong)
-	begin, said := time.Now(), time.Now()
+	begun, logged := time.Now(), time.Now()
 	s := newSalvage(readRecord(l.lock), func(done, total int) {
-		if time.Since(said) > progressEvery {
-			said = time.Now()
+		if time.Since(logged) > progressInterval {
+			logged = time.Now()
 			log.Info("salvaging the event log", "pages", done, "of", total)
 		}
 	})
@@ -50,11 +53,11 @@ func (l *Log) salvage(ctx context.Context, wrong []string) error {
 		return fmt.Errorf("salvage %s, which takes as much free space as that: %w", l.path, err)
 	}
 	log.Error("event log was damaged; cursors from before get a gap, the damaged file is kept", "file", aside, "events_kept", s.kept,
-		"events_damaged", s.unfit, "events_of_lost_sites", s.nameless, "took", time.Since(begin).Round(time.Millisecond))
+		"events_damaged", s.unfit, "events_of_lost_sites", s.nameless, "took", time.Since(begun).Round(time.Millisecond))
 	return nil
 }
 
-// resumeSalvage finishes a salvage that a crash has interrupted.
+// resumeSalvage finishes a salvage that a crash interrupted.
 func (l *Log) resumeSalvage() error {
 	aside, err := l.finishSalvage()
 	if err == nil && aside != "" {
@@ -65,8 +68,8 @@ func (l *Log) resumeSalvage() error {
 	return err
 }
 
-// unreadFrames says what is wrong with the WAL of a database in which commits are missing, when a salvage may
-// find some of them: SQLite passes over all that follows a damaged frame, and takes a foreign WAL for its own.
+// unreadFrames returns the fault of a WAL when commits are missing of which a salvage may find some: SQLite ignores everything after a damaged
+// frame, and uses a WAL of another database.
 func (l *Log) unreadFrames(last *commits, c *checked) (wrong []string, err error) {
 	if last == nil || last.instance == c.meta.instance && last.tx <= c.tx {
 		return nil, nil
@@ -83,6 +86,7 @@ func (l *Log) unreadFrames(last *commits, c *checked) (wrong []string, err error
 	return wrong, nil
 }
 
+// removeDatabase removes a database and the files that SQLite keeps beside it.
 func removeDatabase(path string) error {
 	for _, suffix := range []string{"", "-journal", walSuffix, "-shm"} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +96,7 @@ func removeDatabase(path string) error {
 	return nil
 }
 
-// commitSalvage gives the new database a name that says that it is complete, and which damaged file it is for.
+// commitSalvage syncs the new database and gives it the name of a complete salvage.
 func (l *Log) commitSalvage(fresh string) error {
 	f, err := os.OpenFile(fresh, os.O_RDWR, 0)
 	if err != nil {
@@ -117,8 +121,8 @@ func exists(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// finishSalvage puts a salvaged database, if there is one, in the place of the damaged one, which it moves aside. It
-// returns that one's new name. Each step can be repeated.
+// finishSalvage renames the damaged database and gives its name to the salvaged one, if there is a salvaged one. It returns the new name of the
+// damaged database, "" when there was nothing to do. Each step can be repeated.
 func (l *Log) finishSalvage() (aside string, err error) {
 	entries, err := os.ReadDir(l.opts.Dir)
 	for _, e := range entries {
@@ -132,7 +136,7 @@ func (l *Log) finishSalvage() (aside string, err error) {
 				return "", err
 			}
 		}
-		err = errors.Join(removeDatabase(l.path), l.syncDir(l.opts.Dir)) // what is left of it is the -shm
+		err = errors.Join(removeDatabase(l.path), l.syncDir(l.opts.Dir)) // only the -shm file is left of it
 		if err == nil {
 			err = errors.Join(os.Rename(l.path+salvagedSuffix+name, l.path), l.syncDir(l.opts.Dir))
 		}

@@ -12,15 +12,16 @@ import (
 
 // salvage makes a sound database from what is intact in a damaged one.
 type salvage struct {
-	last     commits               // as far as they are known
+	last     commits               // the record of the last commit; without one, a new instance and no commit
 	progress func(done, total int) // called after each page
 
 	conn   *conn // to the new database
 	sites  map[int64]*siteRow
-	copies map[int64]*siteRow // with what a row of site_copies has
+	copies map[int64]*siteRow // with the columns of a row of site_copies
 
-	// Numbers of events: those copied, those that do not fit their sum, and those of sites whose names are lost.
-	kept, unfit, nameless int64
+	kept     int64 // events that were copied
+	unfit    int64 // events that do not fit their sum
+	nameless int64 // events of sites whose names are lost
 }
 
 func newSalvage(last *commits, progress func(done, total int)) *salvage {
@@ -46,7 +47,7 @@ func (s *salvage) run(ctx context.Context, from, to string) error {
 		return err
 	}
 	for _, step := range []func() error{
-		func() error { return s.conn.exec("PRAGMA journal_mode = OFF") }, // a crash begins again
+		func() error { return s.conn.exec("PRAGMA journal_mode = OFF") }, // after a crash the file is made again
 		func() error { return s.conn.exec("BEGIN") },
 		func() error { return s.copy(ctx, file, wal) },
 		s.finish,
@@ -60,8 +61,8 @@ func (s *salvage) run(ctx context.Context, from, to string) error {
 	return s.conn.close()
 }
 
-// copy takes the rows of the database as it was after the last commit that SQLite can see, and, when
-// commits are missing, those of frames after a damaged one.
+// copy copies the rows of the database as it was after the last commit that SQLite can read. When commits are missing, it adds the rows of the
+// frames after a damaged one.
 func (s *salvage) copy(ctx context.Context, file, wal *io.SectionReader) error {
 	p := newImage(file, wal, false)
 	if foreign(p) {
@@ -74,8 +75,8 @@ func (s *salvage) copy(ctx context.Context, file, wal *io.SectionReader) error {
 	return s.take(ctx, newImage(file, wal, true))
 }
 
-// foreign says whether the WAL is of another database, or from an earlier time than the file: then everything in it was
-// moved to the file since, and perhaps erased. The sites tell: their ids are random, and their transactions rise.
+// foreign reports whether the WAL is of another database, or older than the file. Everything in an older one was moved to the file since, and may
+// have been erased. The rows of sites show it: the ids of sites are random, and the numbers of their transactions rise.
 func foreign(p *image) bool {
 	changed := p.changed()
 	before, after := newImage(p.file, nothingToRead(), false).sites(changed), p.sites(changed)
@@ -112,7 +113,7 @@ func (s *salvage) newest() (tx int64) {
 	return tx
 }
 
-// take copies the rows of all pages. Of events with the same id, the one that came first stays.
+// take copies the rows of all pages. Of several events with the same id it keeps the first.
 func (s *salvage) take(ctx context.Context, p *image) error {
 	numbers, page := p.numbers(), uint32(0)
 	for r := range p.rows(numbers) {
@@ -131,7 +132,7 @@ func (s *salvage) take(ctx context.Context, p *image) error {
 	return nil
 }
 
-// ours says whether a row may be one of our tables', whose first column is the row id, and sets that.
+// ours reports whether a row may be of one of our tables, in which the first column is the row id. It sets that column.
 func (r row) ours() bool {
 	if len(r.columns) == 0 || r.columns[0] != nil || r.id <= 0 {
 		return false
@@ -140,7 +141,7 @@ func (r row) ours() bool {
 	return true
 }
 
-// takeRow copies a row if it is one of a table's, which its number of columns and its sum say.
+// takeRow copies a row. The number of columns and the sum say of which table it is; any other row is ignored.
 func (s *salvage) takeRow(id int64, columns []driver.Value) error {
 	var site siteRow
 	var name, epochs string
@@ -169,10 +170,10 @@ func (s *salvage) takeRow(id int64, columns []driver.Value) error {
 	return nil
 }
 
-// finish writes the sites and removes the rows that are of none.
+// finish writes the sites and removes the rows that belong to no site.
 func (s *salvage) finish() error {
 	for id, site := range s.copies {
-		if s.sites[id] == nil { // what else the row had is lost, and follows from the events
+		if s.sites[id] == nil { // restore computes the other columns from the events
 			s.sites[id] = site
 		}
 	}
@@ -183,7 +184,7 @@ func (s *salvage) finish() error {
 			return err
 		}
 		site.tx = tx
-		// Pages of another database may be among ours: of two sites with one name, take the one with events.
+		// Pages of another database may be among ours. Of two sites with the same name, keep the one with more events.
 		if other := byName[site.name]; other == nil || other.events < site.events {
 			byName[site.name] = site
 		}
@@ -207,9 +208,9 @@ func (s *salvage) insert(site *siteRow) error {
 		s.conn.exec("INSERT INTO site_copies VALUES (?, ?, ?, ?)", site.id, site.name, site.epochs, copySum(site.id, site.name, site.epochs)))
 }
 
-// restore sets what the row of a site says from what it said, if it was intact, and from what was kept.
+// restore computes the row of a site from its intact row, if there is one, and from the events that were copied.
 func (s *salvage) restore(row *siteRow) error {
-	// Copies from before the retention removed them may have been found.
+	// Pages may hold old copies of events that retention has removed.
 	if err := s.conn.exec("DELETE FROM events WHERE id >= ? AND id < ?", row.first(), rowID(row.id, row.low)); err != nil {
 		return err
 	}

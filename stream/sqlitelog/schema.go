@@ -1,24 +1,24 @@
 package sqlitelog
 
 import (
-	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 )
 
-// What marks a file as ours, in its header.
 const (
-	applicationID = 0x70726f66 // "prof"
+	// applicationID identifies databases of this program, in the header of the file: "prof".
+	applicationID = 0x70726f66
+	// schemaVersion is the user_version in the header of the file.
 	schemaVersion = 1
 )
 
-// schema is what a new database is made of, as sqlite_schema repeats it. Rows live on the leaves of
-// tables only, each with a sum over its content, so that they can be told from damage one by one.
+// schema are the statements that make a new database, exactly as sqlite_schema has them. All rows are on leaf pages of tables, each with a sum
+// over its content, so that each can be checked by itself.
 //
-// The id of an event is that of its site and its sequence in one integer, so that the table itself is
-// in the order in which everything reads it. A key has the id of its event.
+// The id of an event combines its site and its sequence in one integer: then the table is in the order in which it is read. A key has the
+// id of its event.
 var schema = []string{
 	`CREATE TABLE meta (id INTEGER PRIMARY KEY, instance TEXT NOT NULL, open INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT`,
 	`CREATE TABLE sites (id INTEGER PRIMARY KEY, name TEXT NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, events INTEGER NOT NULL, signups INTEGER NOT NULL, epochs TEXT NOT NULL, tx INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT`,
@@ -28,10 +28,12 @@ var schema = []string{
 	`CREATE INDEX keys_hash ON keys (hash)`,
 }
 
-// An id is a site's number and a sequence.
 const (
+	// seqBits is how many bits of a row id are the sequence. The others are the number of the site.
 	seqBits = 40
-	maxSeq  = 1<<seqBits - 1
+	// maxSeq is the greatest sequence of a site.
+	maxSeq = 1<<seqBits - 1
+	// maxSite is the greatest number of a site.
 	maxSite = 1<<22 - 1
 )
 
@@ -41,13 +43,13 @@ func seqOf(id int64) uint64              { return uint64(id) & maxSeq }
 
 // metaRow is the only row of meta, with id 1.
 type metaRow struct {
-	instance string // names the database over its whole life, and copies of it
+	instance string // random name of the database, which copies of it have, too
 	open     int64  // 1 while a process has it open, 0 after Close and in a backup
 }
 
 func (r metaRow) sum() int64 { return newSum("meta").text(r.instance).int(r.open).value() }
 
-// readMeta returns the only row of meta, if it fits its sum.
+// readMeta returns the only row of meta. The error wraps errCorrupt when the row does not fit its sum.
 func readMeta(c *conn) (m metaRow, err error) {
 	var sum int64
 	err = c.query("SELECT instance, open, sum FROM meta WHERE id = 1", func(r []driver.Value) error {
@@ -73,30 +75,26 @@ type siteRow struct {
 	tx              int64  // number of the write transaction that wrote this row last; each takes the next
 }
 
+// sum returns the sum of a row of sites.
 func (r *siteRow) sum() int64 {
 	return newSum("sites").int(r.id).text(r.name).int(int64(r.low)).int(int64(r.high)).
 		int(r.events).int(r.signups).text(r.epochs).int(r.tx).value()
 }
 
-// copySum is that of a row of site_copies, which holds on another page what the events cannot tell when the
-// row of their site is damaged.
+// copySum returns the sum of a row of site_copies. That table repeats, on another page, the columns of a site that do not follow from its
+// events.
 func copySum(id int64, name, epochs string) int64 {
 	return newSum("site_copies").int(id).text(name).text(epochs).value()
 }
 
+// eventSum returns the sum of a row of events.
 func eventSum(id, kind, at int64, data []byte) int64 {
 	return newSum("events").int(id).int(kind).int(at).bytes(data).value()
 }
 
+// keySum returns the sum of a row of keys.
 func keySum(id int64, hash []byte, at int64) int64 {
 	return newSum("keys").int(id).bytes(hash).int(at).value()
-}
-
-// HashKey returns what the log stores of an idempotency key: 16 bytes of its SHA-256. A key may hold what an
-// erasure must remove.
-func HashKey(key string) []byte {
-	hash := sha256.Sum256([]byte(key))
-	return hash[:16]
 }
 
 // rowSum is a CRC-32C over the name of a table and the columns of a row, each with its length.

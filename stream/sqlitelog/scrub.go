@@ -7,10 +7,10 @@ import (
 	"io"
 )
 
-// purge removes the bytes of erased events from the files. The setting secure_delete zeros a row that is deleted,
-// but the write-ahead log has older versions of its page, and when SQLite moves rows between pages to balance a tree,
-// it leaves copies in the unallocated space of the pages that it rebuilds (rebuildPage, btree.c): anywhere in the
-// database. After a truncating checkpoint the file has all pages, and this goroutine alone changes it.
+// purge removes the bytes of erased events from the files. With secure_delete SQLite overwrites a deleted row with zeros. But the write-ahead log
+// has older versions of the row's page. And when SQLite moves rows between pages to balance a tree, it leaves copies in the unallocated
+// space of the pages that it rebuilds (rebuildPage, btree.c), anywhere in the database. After a truncating checkpoint the file has
+// all pages, and only this goroutine changes it.
 func (w *writer) purge() error {
 	if err := w.truncate(); err != nil {
 		return err
@@ -28,15 +28,15 @@ func (w *writer) purge() error {
 	return err
 }
 
-// dirtyPages returns the numbers of the pages with something in their unallocated space. It reads the file
-// itself: a million events take SQLite's sqlite_dbpage half a second.
+// dirtyPages returns the numbers of the pages whose unallocated space is not zero. It reads the file itself, because reading a million events
+// through SQLite's sqlite_dbpage takes half a second.
 func dirtyPages(file io.ReaderAt) (numbers []int64, err error) {
 	chunk := make([]byte, 64*pageSize)
 	for number := int64(0); ; {
 		n, err := file.ReadAt(chunk, number*pageSize)
 		for page := chunk[:n]; len(page) >= pageSize; page = page[pageSize:] {
 			number++
-			if clearGap(number, page[:pageSize]) {
+			if clearUnallocated(number, page[:pageSize]) {
 				numbers = append(numbers, number)
 			}
 		}
@@ -49,12 +49,12 @@ func dirtyPages(file io.ReaderAt) (numbers []int64, err error) {
 	}
 }
 
-// scrub zeros the unallocated space of pages.
+// scrub overwrites the unallocated space of pages with zeros.
 func (t *tx) scrub(numbers []int64) error {
 	for _, n := range numbers {
 		var page []byte
 		err := t.conn.query("SELECT data FROM sqlite_dbpage WHERE pgno = ?", func(r []driver.Value) error { return scan(r, &page) }, n)
-		if err == nil && clearGap(n, page) {
+		if err == nil && clearUnallocated(n, page) {
 			err = t.conn.exec("UPDATE sqlite_dbpage SET data = ? WHERE pgno = ?", page, n)
 		}
 		if err != nil {
@@ -64,9 +64,9 @@ func (t *tx) scrub(numbers []int64) error {
 	return nil
 }
 
-// clearGap zeros what is between the cell pointers and the cells of a b-tree page, and says whether there
-// was something (sqlite.org/fileformat2.html, section 1.6). Pages of other kinds begin with a zero.
-func clearGap(number int64, page []byte) bool {
+// clearUnallocated overwrites the space between the cell pointers and the cells of a b-tree page with zeros, and returns whether it was not zero
+// before (sqlite.org/fileformat2.html, section 1.6). Pages of other kinds start with a zero.
+func clearUnallocated(number int64, page []byte) bool {
 	head := page
 	if number == 1 {
 		head = page[100:] // after the header of the file

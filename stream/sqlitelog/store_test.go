@@ -2,7 +2,6 @@ package sqlitelog
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"proofstream/stream"
+	"proofstream/stream/waitfor"
 )
 
 func mustAppend(t testing.TB, l stream.Log, site, text, key string) stream.ID {
@@ -31,16 +31,6 @@ func mustBounds(t testing.TB, l stream.Log, site string) stream.Bounds {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// until waits for a fact.
-func until(t testing.TB, what string, fact func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !fact(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
 }
 
 // holding returns the files below dir that hold a text.
@@ -81,66 +71,7 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
-// TestOutsideReaderDelaysErasure has another process, such as sqlite3, keep a read transaction open: an erasure cannot
-// be complete before it ends, and nothing else may suffer.
-func TestOutsideReaderDelaysErasure(t *testing.T) {
-	dir := t.TempDir()
-	l := run(t, Options{Dir: dir})
-	id := mustAppend(t, l, "a", `{"secret":"Ada"}`, "")
-	outside, err := openConn(l.path, reading)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer outside.close()
-	release := make(chan struct{})
-	ended := make(chan error, 1)
-	began := make(chan struct{})
-	go func() {
-		ended <- outside.snapshot(func() error {
-			_, err := outside.value("SELECT count(*) FROM events")
-			close(began)
-			<-release
-			return err
-		})
-	}()
-	<-began
-	mustAppend(t, l, "a", `{"secret":"other"}`, "") // so that the reader needs the write-ahead log
-	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	if err := l.Erase(short, "a", id.Seq); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, stream.ErrUnavailable) {
-		t.Errorf("erasure beside an outside reader: %v; want an error when its context ends", err)
-	}
-	events, _, err := l.Read(t.Context(), "a", 0, 10)
-	if err != nil || len(events) != 1 {
-		t.Errorf("read after the erasure: %v, %v; want the other event only", events, err)
-	}
-	erased := make(chan error, 1)
-	go func() { erased <- l.Erase(t.Context(), "a", id.Seq) }()
-	for range 20 {
-		begin := time.Now()
-		mustAppend(t, l, "a", "{}", "")
-		if d := time.Since(begin); d > 2*time.Second {
-			t.Errorf("an append took %v while an erasure waited", d)
-		}
-	}
-	select {
-	case err := <-erased:
-		t.Errorf("the erasure ended (%v) while its bytes may still be read", err)
-	default:
-	}
-	close(release)
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if err := <-erased; err != nil {
-		t.Errorf("erasure when the reader has gone: %v", err)
-	}
-	if files := holding(t, dir, `"secret":"Ada"`); len(files) > 0 {
-		t.Errorf("the erased bytes are in %v", files)
-	}
-}
-
-// TestClockSetBack would catch a log that waits for the clock, or that removes or keeps events for ever.
+// TestClockSetBack would catch a log that waits for the clock, or whose events expire too early or never.
 func TestClockSetBack(t *testing.T) {
 	l := New(Options{Dir: t.TempDir(), Limits: stream.Limits{Age: time.Hour}})
 	var mu sync.Mutex
@@ -163,8 +94,8 @@ func TestClockSetBack(t *testing.T) {
 		t.Errorf("events after the clock was set back: %+v, %v", events, err)
 	}
 	set(61 * time.Minute)
-	until(t, "both expire by the clock", func() bool { return mustBounds(t, l, "a").Low == 3 })
-	until(t, "their keys are forgotten", func() bool {
+	waitfor.Fact(t, "both expire by the clock", func() bool { return mustBounds(t, l, "a").Low == 3 })
+	waitfor.Fact(t, "their keys are forgotten", func() bool {
 		_, err1 := l.Find(t.Context(), "a", "k1")
 		_, err2 := l.Find(t.Context(), "a", "k2")
 		return errors.Is(err1, stream.ErrNotFound) && errors.Is(err2, stream.ErrNotFound)
@@ -200,7 +131,7 @@ func TestKeysAreForgottenAfterAnHour(t *testing.T) {
 	mu.Lock()
 	ahead = 61 * time.Minute
 	mu.Unlock()
-	until(t, "the keys of events that are gone are forgotten", func() bool { return !remembered("0") && !remembered("1") && !remembered("2") })
+	waitfor.Fact(t, "the keys of events that are gone are forgotten", func() bool { return !remembered("0") && !remembered("1") && !remembered("2") })
 	if !remembered("3") {
 		t.Error("the key of a kept event is forgotten")
 	}

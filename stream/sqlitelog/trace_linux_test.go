@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// tracedCalls change files, or may tell somebody that they were changed.
+// tracedCalls change files, or may report that they were changed.
 const tracedCalls = "trace=open,openat,creat,close,write,pwrite64,writev,pwritev,pwritev2,ftruncate,truncate,fallocate,lseek,dup,dup2,dup3," +
 	"rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,link,linkat,symlinkat,fsync,fdatasync,sync_file_range,copy_file_range,sendfile,splice"
 
@@ -24,7 +24,8 @@ type call struct {
 	name, args string // args as strace shows them, of the whole call
 	begins     bool
 	ends       bool
-	result     int // -1 when it failed, which is also that of one that did not end
+	result     int  // -1 when it failed, or when unknown
+	unknown    bool // the process was killed during the call, which may have had its effect
 }
 
 // writer prepares a writing process. Its end of the input ends it.
@@ -64,7 +65,7 @@ func trace(t *testing.T, p plan, more ...string) []call {
 		if strings.Contains(strings.ToLower(stderr.String()), "ptrace") {
 			t.Skipf("tracing is not permitted here: %s", stderr)
 		}
-		t.Fatalf("the writer said %q; %s", out, stderr)
+		t.Fatalf("the writer printed %q; %s", out, stderr)
 	}
 	if done := bytes.HasSuffix(out, []byte("done\n")); done == p.Die {
 		t.Fatalf("the writer came to its end: %v; want %v; %s", done, !p.Die, stderr)
@@ -88,6 +89,7 @@ func readCalls(t *testing.T, path string) (calls []call) {
 		if strings.HasPrefix(rest, "<... ") {
 			begun := unfinished[thread]
 			c.name, c.args, c.ends = begun.name, begun.args, true
+			delete(unfinished, thread)
 		} else {
 			c.begins, c.ends = true, !strings.HasSuffix(rest, "<unfinished ...>")
 			var found bool
@@ -96,7 +98,9 @@ func readCalls(t *testing.T, path string) (calls []call) {
 			}
 		}
 		if c.ends {
-			fmt.Sscan(rest[strings.LastIndex(rest, " = ")+3:], &c.result)
+			result := rest[strings.LastIndex(rest, " = ")+3:]
+			fmt.Sscan(result, &c.result)
+			c.unknown = strings.HasPrefix(result, "?")
 		} else {
 			unfinished[thread] = c
 		}
@@ -104,6 +108,10 @@ func readCalls(t *testing.T, path string) (calls []call) {
 	}
 	if err := s.Err(); err != nil {
 		t.Fatal(err)
+	}
+	for _, c := range unfinished {
+		c.begins, c.ends, c.unknown = false, true, true
+		calls = append(calls, c)
 	}
 	return calls
 }

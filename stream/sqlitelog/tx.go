@@ -10,13 +10,13 @@ import (
 // tx is one write transaction.
 type tx struct {
 	*writer
-	request *request         // whose turn it is
-	now     int64            // time of what is stored, Unix milliseconds
+	request *request         // the one that runs now
+	now     int64            // time of the events that it stores, Unix milliseconds
 	sites   map[string]*site // changed or created
-	probe   bool             // write something in any case
+	probe   bool             // it writes even if nothing changes
 }
 
-// run does the requests, applies the retention and commits.
+// run runs the requests, applies retention and commits.
 func (t *tx) run(batch []*request) error {
 	if err := t.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -31,10 +31,11 @@ func (t *tx) run(batch []*request) error {
 	return err
 }
 
+// do runs the requests and saves the sites that they changed.
 func (t *tx) do(batch []*request) error {
 	for _, r := range batch {
 		if r.err = r.ctx.Err(); r.err != nil {
-			continue // nobody waits for it
+			continue // its caller has left
 		}
 		t.request = r
 		if err := r.do(t); err != nil {
@@ -55,7 +56,7 @@ func (t *tx) do(batch []*request) error {
 	return nil
 }
 
-// known returns a site's state to be read, nil when there is no such site.
+// known returns the state of a site, to be read; nil when there is no such site.
 func (t *tx) known(name string) *site {
 	if s := t.sites[name]; s != nil {
 		return s
@@ -64,7 +65,7 @@ func (t *tx) known(name string) *site {
 	return s
 }
 
-// site returns a site's state to be changed, and creates the site when it is new.
+// site returns the state of a site, to be changed. It creates the site when it is new.
 func (t *tx) site(name string) (*site, error) {
 	if s := t.sites[name]; s != nil {
 		return s, nil
@@ -79,8 +80,9 @@ func (t *tx) site(name string) (*site, error) {
 	return &s, nil
 }
 
+// create creates a site. save completes its rows.
 func (t *tx) create(name string) (*site, error) {
-	// A random id: pages of another database among ours, as after a mistaken restore, have events of none of our sites.
+	// The id is random: when pages of another database are among ours, as after a wrong restore, their events belong to none of our sites.
 	id, taken := int64(0), int64(1)
 	for taken > 0 {
 		var err error
@@ -113,7 +115,7 @@ func (t *tx) save(s *site) error {
 		int64(s.low), int64(s.high), s.events, s.signups, s.epochs, s.siteRow.tx, s.sum(), s.id)
 }
 
-// append stores an entry, unless there is one with its key.
+// append stores an entry, unless an event has its key.
 func (t *tx) append(name string, e stream.Entry, hash []byte) (id stream.ID, duplicate bool, err error) {
 	if s := t.known(name); s != nil && hash != nil {
 		if seq, err := findKey(t.conn, s.id, hash); err != nil || seq > 0 {

@@ -12,29 +12,34 @@ import (
 )
 
 const (
-	maxBatch      = 256                    // requests that share a transaction at most
-	tickEvery     = 100 * time.Millisecond // at most so often
-	truncateEvery = 250 * time.Millisecond
+	// maxBatch is how many requests share a transaction at most.
+	maxBatch = 256
+	// tickInterval is the least time between two ticks, which apply retention by age.
+	tickInterval = 100 * time.Millisecond
+	// truncateInterval is the least time between two tries to purge erased bytes.
+	truncateInterval = 250 * time.Millisecond
+	// probeInterval is the time between two ticks while the log is not healthy, and the longest wait of the writer while it is.
+	probeInterval = time.Second
 )
 
-// request asks the writer for a change.
+// request is a change that the writer is to make.
 type request struct {
 	ctx   context.Context
-	do    func(*tx) error // runs in a transaction with those of others
+	do    func(*tx) error // runs in a transaction with other requests; after an error of it, none of them is stored
 	done  chan error
-	err   error // its own; others' changes are stored
-	purge bool  // set by do: the answer has to wait for a purge
+	err   error // why it alone was not run; the others are stored
+	purge bool  // set by do: it is not done before a purge
 }
 
-// submit has the writer do a change, and returns when it is on disk. The error is that of the context,
-// or wraps stream.ErrUnavailable.
+// submit makes the writer run a change, and returns when it is on disk. The error is the context's, the change's, or wraps
+// stream.ErrUnavailable.
 func (l *Log) submit(ctx context.Context, do func(*tx) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	r := &request{ctx: ctx, do: do, done: make(chan error, 1)}
 	select {
-	case l.requests <- r: // from here the writer answers it
+	case l.requests <- r: // from here on the writer sends to done
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.stopped:
@@ -50,30 +55,30 @@ func (l *Log) submit(ctx context.Context, do func(*tx) error) error {
 	}
 }
 
-// writer is what the goroutine that writes needs. Nobody else uses it meanwhile.
+// writer is the state of the goroutine that writes. No other goroutine uses it meanwhile.
 type writer struct {
 	log       *Log
 	conn      *conn
-	file      *os.File   // the database; to close it would drop the locks of conn and of the readers, as POSIX has it
+	file      *os.File   // the database; open while conn and the readers are: POSIX drops their locks when any descriptor of the file is closed
 	tx        int64      // number of the last committed transaction
-	due       int64      // when retention has something to remove, Unix milliseconds
-	ticked    time.Time  // when it was last applied
+	due       int64      // when retention next removes something, Unix milliseconds
+	ticked    time.Time  // when the last tick was
 	unclean   bool       // the files may hold erased bytes
 	erasing   []*request // erasures that wait for a purge
-	truncated time.Time  // when that was last tried
+	truncated time.Time  // when a purge last failed; zero after a truncation
 
 	quarantined map[int64]bool // row ids of events that were removed because they do not fit their sum
 }
 
-// Run stores what the log's callers append and erase, and applies the retention, until ctx ends. It
-// answers what it has taken, and then returns nil. It runs once.
+// Run stores and erases for the log's callers and applies retention, until ctx ends. It completes the requests that it has taken, and then returns
+// nil. It runs once, on a log that is open.
 func (l *Log) Run(ctx context.Context) error {
 	if l.writer == nil {
 		return errNotOpen
 	}
 	defer close(l.stopped)
 	w := l.writer
-	defer func() { w.answerErasures(errStopped) }()
+	defer func() { w.completeErasures(errStopped) }()
 	timer := time.NewTimer(0)
 	for {
 		select {
@@ -87,14 +92,14 @@ func (l *Log) Run(ctx context.Context) error {
 		if len(w.erasing) > 0 {
 			w.finishErasures()
 		}
-		timer.Reset(w.pause())
+		timer.Reset(w.wait())
 	}
 }
 
-// batch returns the first request and those that wait behind it.
+// batch returns the first request and those that wait, at most maxBatch.
 func (w *writer) batch(first *request) []*request {
 	batch := append(make([]*request, 0, 16), first)
-	runtime.Gosched() // callers that were answered just now may have more
+	runtime.Gosched() // callers of the last batch may have another request
 	for len(batch) < maxBatch {
 		select {
 		case r := <-w.log.requests:
@@ -106,7 +111,7 @@ func (w *writer) batch(first *request) []*request {
 	return batch
 }
 
-// commit does what the requests ask for in one transaction and answers them, erasures once their bytes are gone.
+// commit runs the requests in one transaction and completes them, except erasures, which wait for a purge.
 func (w *writer) commit(batch []*request) {
 	err := w.write(batch, false)
 	for _, r := range batch {
@@ -121,10 +126,9 @@ func (w *writer) commit(batch []*request) {
 	}
 }
 
-// write runs a transaction; probe makes it write even if nothing changes. After an error nothing of it is in
-// force. SQLite does not count frames of the write-ahead log as written when their fsync failed, and the next
-// transaction writes the same part of the file again (sqlite3WalFrames, wal.c): nothing depends on pages that the
-// kernel has dropped. A checkpoint whose fsync failed is done again from its beginning.
+// write runs a transaction. With probe it writes even if nothing changes. After an error nothing of it is stored. SQLite does not count frames of the
+// write-ahead log as written when their fsync failed, and the next transaction writes the same part of the file again
+// (sqlite3WalFrames, wal.c): nothing depends on pages that the kernel has dropped. SQLite repeats a checkpoint whose fsync failed.
 func (w *writer) write(batch []*request, probe bool) error {
 	t := &tx{writer: w, now: w.log.now().UnixMilli(), sites: map[string]*site{}, probe: probe}
 	err := w.log.writable()
@@ -132,14 +136,14 @@ func (w *writer) write(batch []*request, probe bool) error {
 		err = t.run(batch)
 	}
 	if err != nil {
-		return w.log.failed(err)
+		return w.log.writeFailed(err)
 	}
 	if len(t.sites) > 0 {
 		w.tx++
 		w.log.record(w.tx)
 	}
 	if len(t.sites) > 0 || probe {
-		w.log.succeeded(t.sites)
+		w.log.committed(t.sites)
 	}
 	for _, s := range t.sites {
 		w.due = min(w.due, s.due(w.log.opts.Limits))
@@ -147,23 +151,23 @@ func (w *writer) write(batch []*request, probe bool) error {
 	return nil
 }
 
-// pause returns how long the writer may wait for requests. Its upper bound lets a clock that was set take effect.
-func (w *writer) pause() time.Duration {
+// wait returns how long the writer may wait for requests: until the next tick, and a second at most, in case the clock was set.
+func (w *writer) wait() time.Duration {
 	wait := time.Duration(w.due-w.log.now().UnixMilli()) * time.Millisecond
 	if w.due == never {
 		wait = time.Hour
 	}
-	wait = min(max(wait, tickEvery-time.Since(w.ticked)), time.Second)
+	wait = min(max(wait, tickInterval-time.Since(w.ticked)), probeInterval)
 	if w.log.Healthy() != nil {
-		wait = max(time.Second-time.Since(w.ticked), 0)
+		wait = max(probeInterval-time.Since(w.ticked), 0)
 	}
 	if len(w.erasing) > 0 {
-		wait = min(wait, truncateEvery)
+		wait = min(wait, truncateInterval)
 	}
 	return wait
 }
 
-// tick applies the retention where it is due. While the log is not healthy it also probes whether it can be written.
+// tick applies retention where it is due. While the log is not healthy, it also probes whether the log can be written.
 func (w *writer) tick() {
 	if w.log.writable() != nil || w.due > w.log.now().UnixMilli() && w.log.Healthy() == nil {
 		return
@@ -187,15 +191,14 @@ func (w *writer) tick() {
 	}
 }
 
-// finishErasures removes the erased bytes from the files, and answers the erasures that wait for it. A reader of
-// another process delays it.
+// finishErasures purges the erased bytes and completes the erasures that wait for it. A reader in another process delays that.
 func (w *writer) finishErasures() {
-	if time.Since(w.truncated) < truncateEvery {
+	if time.Since(w.truncated) < truncateInterval {
 		return
 	}
 	err := w.purge()
 	if err == nil {
-		w.answerErasures(nil)
+		w.completeErasures(nil)
 		return
 	}
 	w.truncated = time.Now()
@@ -210,7 +213,8 @@ func (w *writer) finishErasures() {
 	w.erasing = waiting
 }
 
-func (w *writer) answerErasures(err error) {
+// completeErasures ends the waiting erasures with an error or nil.
+func (w *writer) completeErasures(err error) {
 	for _, r := range w.erasing {
 		r.done <- err
 	}
@@ -219,8 +223,8 @@ func (w *writer) answerErasures(err error) {
 
 var errBusy = errors.New("another process is reading the database; end what keeps it open")
 
-// truncate moves everything to the database file and empties the write-ahead log. It waits only a
-// moment for readers: appends wait meanwhile.
+// truncate moves everything to the database file and empties the write-ahead log. It waits for readers for 50 ms at most, because appends wait
+// meanwhile. The error is errBusy when a reader needs the write-ahead log.
 func (w *writer) truncate() error {
 	if err := w.conn.exec("PRAGMA busy_timeout = 50"); err != nil {
 		return err

@@ -114,7 +114,7 @@ func (r *Reader) line() (string, error) {
 		}
 		r.frame.WriteByte(b)
 		if b == '\r' || b == '\n' {
-			return strings.ToValidUTF8(line.String(), "\ufffd"), nil
+			return string([]rune(line.String())), nil // each invalid byte becomes U+FFFD
 		}
 		line.WriteByte(b)
 	}

@@ -1,5 +1,5 @@
-// Package waitfor lets tests wait for facts instead of for time to pass: a condition that becomes true, or a line that
-// something writes.
+// Package waitfor lets tests wait for facts instead of for time to pass: a condition that becomes true, or a line of
+// an output.
 package waitfor
 
 import (
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Patience is how long a test waits for a fact before it fails. It is no measure of speed: two busy cores and the race
+// Patience is how long a test waits for a fact before it fails. It does not measure speed: two busy cores and the race
 // detector make everything slow at times.
 const Patience = 30 * time.Second
 
@@ -28,14 +28,14 @@ func Until(t testing.TB, limit time.Duration, fact func() bool, state func() str
 	}
 }
 
-// Within reports whether fact returns true within a time. It asks at once, and then every 1 to 10 ms.
+// Within reports whether fact returns true within a time. It calls fact at once, and then every 1 to 10 ms.
 func Within(limit time.Duration, fact func() bool) bool {
-	pause := time.Millisecond
-	for deadline := time.Now().Add(limit); !fact(); time.Sleep(pause) {
+	delay := time.Millisecond
+	for deadline := time.Now().Add(limit); !fact(); time.Sleep(delay) {
 		if time.Now().After(deadline) {
 			return false
 		}
-		pause = min(2*pause, 10*time.Millisecond)
+		delay = min(2*delay, 10*time.Millisecond)
 	}
 	return true
 }

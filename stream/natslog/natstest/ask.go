@@ -14,11 +14,11 @@ import (
 // wholePatience is how long Whole waits: a server that was started again copies what it has missed.
 const wholePatience = 4 * waitfor.Patience
 
-// steadyAnswers is how many times in a row Whole has to see a complete stream: the first answers after a start may be of before.
-const steadyAnswers = 20
+// steadyResponses is how many times in a row Whole has to see a complete stream: the first responses after a start may be from before.
+const steadyResponses = 20
 
-// Ask connects to the cluster, asks JetStream a question until that succeeds, and returns the result. Each try may take a second.
-// The test fails when none has succeeded after waitfor.Patience.
+// Ask connects to the cluster and calls question until that succeeds. Each try has a second. The test fails when none has succeeded after
+// waitfor.Patience.
 func Ask[T any](c *Cluster, what string, question func(context.Context, jetstream.JetStream) (T, error)) (result T) {
 	c.t.Helper()
 	nc, err := nats.Connect(c.URL(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
@@ -30,15 +30,12 @@ func Ask[T any](c *Cluster, what string, question func(context.Context, jetstrea
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	succeeded := waitfor.Within(waitfor.Patience, func() bool {
+	waitfor.Until(c.t, waitfor.Patience, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		result, err = question(ctx, js)
 		return err == nil
-	})
-	if !succeeded {
-		c.t.Fatalf("not within %v: %s: %v", waitfor.Patience, what, err)
-	}
+	}, func() string { return fmt.Sprintf("%s: %v", what, err) })
 	return result
 }
 
@@ -73,18 +70,18 @@ func (c *Cluster) Whole(stream string) {
 	c.t.Helper()
 	seen := 0
 	var info *jetstream.StreamInfo
-	whole := waitfor.Within(wholePatience, func() bool {
+	waitfor.Until(c.t, wholePatience, func() bool {
 		info = c.Info(stream)
 		if seen++; !complete(info) {
 			seen = 0
 		}
-		return seen > steadyAnswers
+		return seen > steadyResponses
+	}, func() string {
+		return fmt.Sprintf("stream %s is complete on all its servers: %+v", stream, info.Cluster)
 	})
-	if !whole {
-		c.t.Fatalf("not within %v: stream %s is complete on all its servers: %+v", wholePatience, stream, info.Cluster)
-	}
 }
 
+// complete reports whether every replica of a stream is complete and connected to its leader.
 func complete(info *jetstream.StreamInfo) bool {
 	c := info.Cluster
 	if c == nil || c.Leader == "" || len(c.Replicas) != info.Config.Replicas-1 {
