@@ -13,6 +13,7 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
+// Certificate files behind a symbolic link, as Kubernetes mounts them, are reloaded when the link changes.
 func TestTLSLinkedFilesAreReloaded(t *testing.T) {
 	first, second := e2e.NewAuthority(t, "a.example.com"), e2e.NewAuthority(t, "b.example.com")
 	dir := t.TempDir()
@@ -33,7 +34,7 @@ func TestTLSLinkedFilesAreReloaded(t *testing.T) {
 	f := &certificateFiles{cert: filepath.Join(link, "cert.pem"), key: filepath.Join(link, "key.pem"), logger: slog.New(slog.DiscardHandler)}
 	for _, want := range []string{"a.example.com", "b.example.com", "a.example.com"} {
 		point(map[string]string{"a.example.com": "first", "b.example.com": "second"}[want])
-		f.looked = time.Time{} // as if a second had gone by
+		f.looked = time.Time{} // skips the second between two checks of the files
 		got, err := f.get(nil)
 		if err != nil {
 			t.Fatal(err)
@@ -44,6 +45,7 @@ func TestTLSLinkedFilesAreReloaded(t *testing.T) {
 	}
 }
 
+// The plain HTTP port serves ACME challenges and does not redirect a post.
 func TestACMEAnswersChallengesOnPlainHTTP(t *testing.T) {
 	link := newTransport(Config{ACMEHosts: []string{"proof.example.com"}, DataDir: t.TempDir()}, slog.New(slog.DiscardHandler))
 	if !slices.Contains(link.tls.NextProtos, "h2") || !slices.Contains(link.tls.NextProtos, "acme-tls/1") {
@@ -52,12 +54,12 @@ func TestACMEAnswersChallengesOnPlainHTTP(t *testing.T) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("GET", "http://proof.example.com/.well-known/acme-challenge/token", nil)
 	link.plain.ServeHTTP(w, r)
-	if w.Code != 404 { // a token that was not asked for; anything else would be redirected
+	if w.Code != 404 { // the token is unknown; another path would be redirected
 		t.Errorf("challenge: got %d, want 404", w.Code)
 	}
 	w = httptest.NewRecorder()
 	link.plain.ServeHTTP(w, httptest.NewRequest("POST", "http://proof.example.com/signup", strings.NewReader("api_key=x")))
-	if w.Code != 400 { // a key must not be sent on as if nothing had happened
+	if w.Code != 400 { // a client would send the key again to the redirect's target
 		t.Errorf("a post on plain HTTP: got %d, want 400", w.Code)
 	}
 }

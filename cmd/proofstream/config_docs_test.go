@@ -12,7 +12,7 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// documented are all variables with their defaults, those of one indexed site included.
+// documented returns the default of each variable, those of one indexed site included.
 func documented() map[string]string {
 	all := make(map[string]string)
 	for _, f := range append(envFields(&variables{}, envPrefix), envFields(&siteVariables{}, envPrefix+"SITES_0_")...) {
@@ -27,7 +27,7 @@ func compareDefaults(t *testing.T, document string, got map[string]string) {
 	want := documented()
 	for name, value := range got {
 		if fallback, known := want[name]; !known {
-			t.Errorf("%s has %s, which the code has not", document, name)
+			t.Errorf("%s has %s, which the code does not have", document, name)
 		} else if value != fallback {
 			t.Errorf("%s says that the default of %s is %q; it is %q", document, name, value, fallback)
 		}
@@ -39,9 +39,10 @@ func compareDefaults(t *testing.T, document string, got map[string]string) {
 	}
 }
 
+// .env.example has every variable with its default.
 func TestEnvExampleIsTrue(t *testing.T) {
 	text := e2e.TextOf(t, ".env.example")
-	line := regexp.MustCompile(`(?m)^# (.+)\n#(PROOF_[A-Z0-9_]+)=(.*)$`) // a line of meaning, then the default
+	line := regexp.MustCompile(`(?m)^# (.+)\n#(PROOF_[A-Z0-9_]+)=(.*)$`) // a comment, then the default
 	got := make(map[string]string)
 	for _, m := range line.FindAllStringSubmatch(text, -1) {
 		got[m[2]] = m[3]
@@ -49,7 +50,7 @@ func TestEnvExampleIsTrue(t *testing.T) {
 	compareDefaults(t, ".env.example", got)
 }
 
-// With each line uncommented, the file still says what the service does by itself, also when a shell reads it.
+// With each line uncommented and read by a shell, .env.example gives the default configuration.
 func TestEnvExampleWorksInAShell(t *testing.T) {
 	text := e2e.TextOf(t, ".env.example")
 	path := tempFile(t, strings.ReplaceAll(text, "\n#PROOF_", "\nPROOF_"))
@@ -69,12 +70,13 @@ func TestEnvExampleWorksInAShell(t *testing.T) {
 	}
 }
 
+// The table in the README has every variable with its default.
 func TestReadmeTableIsTrue(t *testing.T) {
 	compareDefaults(t, "README.md", tableOf(e2e.TextOf(t, "README.md")))
 }
 
-// tableOf reads the rows whose first cell is a variable in backticks; the default is in backticks in the second, or
-// absent: words there describe one that is computed.
+// tableOf returns the default of each variable in a table. The first cell is the variable in backticks. The second has the default in
+// backticks; without backticks it describes a computed default, and the value is "".
 func tableOf(markdown string) map[string]string {
 	row := regexp.MustCompile("(?m)^\\| *`(PROOF_[A-Z0-9_]+)` *\\|([^|]*)\\|")
 	code := regexp.MustCompile("`([^`]*)`")

@@ -9,7 +9,7 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// Each environment has exactly one problem, that of the named variable.
+// Each environment has exactly one problem. Its text names the variable and says what is allowed.
 func TestEachProblemNamesItsVariableAndTheWayOut(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := e2e.NewAuthority(t, "proof.example.com").Write(t, t.TempDir())
@@ -18,7 +18,7 @@ func TestEachProblemNamesItsVariableAndTheWayOut(t *testing.T) {
 		"an unknown variable":                   {"PROOF_HEART_BEAT=15s", "PROOF_HEART_BEAT", "PROOF_HEARTBEAT"},
 		"an unknown variable of a site":         {"PROOF_SITES_12_KEYS=x", "PROOF_SITES_12_KEYS", "PROOF_SITES_12_API_KEYS"},
 		"an index with a leading zero":          {"PROOF_SITES_00_NAME=x", "PROOF_SITES_00_NAME", "PROOF_SITES_0_NAME"},
-		"the envPrefix alone":                   {"PROOF_=x", "PROOF_", "no such variable"},
+		"the prefix alone":                      {"PROOF_=x", "PROOF_", "no such variable"},
 		"a name that garbles a terminal":        {"PROOF_\x1b[2J=x", `"PROOF_\x1b[2J"`, "no such variable"},
 		"an address without port":               {"PROOF_ADDR=localhost", "PROOF_ADDR", "host:port"},
 		"a port alone":                          {"PROOF_ADDR=6009", "PROOF_ADDR", ":port"},
@@ -95,6 +95,7 @@ func TestEachProblemNamesItsVariableAndTheWayOut(t *testing.T) {
 	}
 }
 
+// For each variable with one letter missing, the nearest known name is that variable.
 func TestAMissingLetterIsFound(t *testing.T) {
 	for name := range knownNames() {
 		for i := len(envPrefix); i < len(name); i++ {
@@ -105,7 +106,7 @@ func TestAMissingLetterIsFound(t *testing.T) {
 	}
 }
 
-// A key ends up in the wrong variable sooner or later. No problem may show it, wherever it stands.
+// No problem shows a secret, in whichever variable, shape or file it is: operators put keys into wrong variables.
 func TestNoProblemShowsASecret(t *testing.T) {
 	const canary = "c4n4ry-Vu0Rh2Xq9s7Lw1Pz"
 	names := []string{"PROOF_SITES_0_NAME", "PROOF_SITES_0_API_KEYS", "PROOF_SITES_0_ALLOWED_ORIGINS", "PROOF_SITES_2_NAME", "PROOF_SITES_2_API_KEYS", "PROOF_TYPO"}
@@ -148,7 +149,7 @@ func TestAnUnreadableFileIsAProblem(t *testing.T) {
 	}
 }
 
-// Whatever the environment is, the answer is a configuration that holds to its promises or a list of problems.
+// Every environment gives a valid configuration, or problems that are one line each and start with a variable.
 func FuzzReadConfig(f *testing.F) {
 	f.Add("PROOF_RETAIN=5\nPROOF_RETRY=1s")
 	f.Add("PROOF_SITES_0_NAME=shop\nPROOF_SITES_0_API_KEYS=" + keyA + "\nPROOF_SITES_0_ALLOWED_ORIGINS=https://a.example")
@@ -157,7 +158,7 @@ func FuzzReadConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var environ []string
 		for line := range strings.SplitSeq(text, "\n") {
-			if name, _, _ := strings.Cut(line, "="); !strings.HasSuffix(name, "_FILE") { // would read what it likes
+			if name, _, _ := strings.Cut(line, "="); !strings.HasSuffix(name, "_FILE") { // would read any file of the machine
 				environ = append(environ, line)
 			}
 		}

@@ -32,7 +32,7 @@ func TestEachSiteProblemIsFound(t *testing.T) {
 	long := strings.Repeat("a", 63)
 	tests := map[string]struct {
 		environ        []string
-		variable, text string // none when it is fine
+		variable, text string // "" when there is no problem
 	}{
 		"a name of 63":          {environ: siteEnviron("0", long, keyA, "*")},
 		"digits and hyphens":    {environ: siteEnviron("0", "-0-", keyA, "*")},
@@ -49,7 +49,7 @@ func TestEachSiteProblemIsFound(t *testing.T) {
 		"no origins":            {siteEnviron("0", "shop", keyA, " "), "PROOF_SITES_0_ALLOWED_ORIGINS", "missing"},
 		"an origin with a path": {siteEnviron("0", "shop", keyA, "https://a.example/b"), "PROOF_SITES_0_ALLOWED_ORIGINS", "path"},
 		"a first index of one":  {siteEnviron("1", "shop", keyA, "*"), "PROOF_SITES_0_NAME", "there is a site 1"},
-		"a hole":                {append(siteEnviron("2", "b", keyB, "*"), good...), "PROOF_SITES_1_NAME", "there is a site 2"},
+		"a gap":                 {append(siteEnviron("2", "b", keyB, "*"), good...), "PROOF_SITES_1_NAME", "there is a site 2"},
 		"an index of a million": {[]string{"PROOF_SITES_1000000_NAME=a"}, "PROOF_SITES_1000000_NAME", "PROOF_SITES_0_NAME"},
 		"another site's key":    {append(siteEnviron("1", "b", keyB+","+keyA, "*"), good...), "PROOF_SITES_1_API_KEYS", "key 2 is also in PROOF_SITES_0_API_KEYS"},
 		"the default's key":     {append(good, "PROOF_API_KEYS="+keyA), "PROOF_SITES_0_API_KEYS", "also in PROOF_API_KEYS"},

@@ -21,7 +21,7 @@ const (
 	keyB = "bbbbbbbbbbbbbbbbbbbb"
 )
 
-// configOf is readConfig for an environment that has to be right.
+// configOf returns the configuration of an environment, which must be valid.
 func configOf(t *testing.T, environ ...string) Config {
 	t.Helper()
 	c, err := readConfig(environ)
@@ -31,7 +31,7 @@ func configOf(t *testing.T, environ ...string) Config {
 	return c
 }
 
-// problemsOf are the problems of an environment, which has to have some.
+// problemsOf returns the problems of an environment, which must have some.
 func problemsOf(t *testing.T, environ ...string) []string {
 	t.Helper()
 	_, err := readConfig(environ)
@@ -42,7 +42,7 @@ func problemsOf(t *testing.T, environ ...string) []string {
 	return wrong.Problems
 }
 
-// tempFile puts text into a file of the test.
+// tempFile writes text to a temporary file and returns its path.
 func tempFile(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")

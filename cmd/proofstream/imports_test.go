@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// arrows are the only imports between the rooms, and from them to other modules: the domain knows no
-// transport, an adapter only what it adapts, and the command alone knows all.
-var arrows = map[string][]string{
+// allowedImports has the imports of each package: other packages of this module, and other modules. The domain imports no transport, an
+// adapter imports only what it adapts, and only the command imports everything.
+var allowedImports = map[string][]string{
 	"proofstream/stream":           {},
 	"proofstream/stream/hostname":  {},
 	"proofstream/stream/signup":    {"proofstream/stream/hostname"},
@@ -25,14 +25,14 @@ var arrows = map[string][]string{
 	"proofstream/api/decode": {"proofstream/stream/signup", "github.com/go-json-experiment/json"},
 	"proofstream/api/origin": {"proofstream/stream/hostname", "github.com/rs/cors", "golang.org/x/net"},
 	"proofstream/api/sse":    {"proofstream/stream", "proofstream/stream/registry"},
-	"proofstream/api/static": {"github.com/tdewolff/minify/v2"},
+	"proofstream/api/static": {"github.com/andybalholm/brotli", "github.com/tdewolff/minify/v2"},
 	"proofstream/assets":     {},
 	"proofstream/cmd/proofstream": {
 		"proofstream/api", "proofstream/api/origin", "proofstream/api/sse", "proofstream/assets", "proofstream/stream", "proofstream/stream/hostname",
 		"proofstream/stream/registry", "proofstream/stream/natslog", "proofstream/stream/sqlitelog", "github.com/caarlos0/env/v11",
 	},
 
-	// For tests only: no program of ours contains them, nor the server of NATS.
+	// Only tests import these packages and the NATS server: see TestProgramsContainNoTestPackage.
 	"proofstream/stream/waitfor":          {},
 	"proofstream/stream/ssetest":          {},
 	"proofstream/stream/logtest":          {"proofstream/stream", "proofstream/stream/waitfor"},
@@ -43,36 +43,37 @@ var arrows = map[string][]string{
 	},
 }
 
-// nearStandard may be used by the api and the commands as they need.
+// nearStandard are modules that packages under api and cmd may import freely.
 var nearStandard = []string{"golang.org/x/sync", "golang.org/x/sys", "golang.org/x/time", "golang.org/x/crypto"}
 
-func TestRoomsImportOnlyAlongTheArrows(t *testing.T) {
-	modules := modulesOfPackages(t)
-	for room, imports := range importsOfRooms(t) {
+// Each package imports exactly what allowedImports says.
+func TestPackagesImportOnlyWhatIsAllowed(t *testing.T) {
+	modules := moduleByPackage(t)
+	for pkg, imports := range importsByPackage(t) {
 		var used []string
 		for _, path := range imports {
 			to := modules[path]
 			if to == "proofstream" {
 				to = path
 			}
-			free := strings.Contains(room, "/api") || strings.Contains(room, "/cmd/")
+			free := strings.Contains(pkg, "/api") || strings.Contains(pkg, "/cmd/")
 			if to != "" && !(free && slices.Contains(nearStandard, to)) {
 				used = append(used, to)
 			}
 		}
 		slices.Sort(used)
 		used = slices.Compact(used)
-		if room == "proofstream/cmd/loadgen" { // measures from outside: any library, nothing of ours
+		if pkg == "proofstream/cmd/loadgen" { // may import any module, but no package of this one: it measures from outside
 			used = slices.DeleteFunc(used, func(to string) bool { return !strings.HasPrefix(to, "proofstream") })
 		}
-		want := slices.Sorted(slices.Values(arrows[room]))
+		want := slices.Sorted(slices.Values(allowedImports[pkg]))
 		if !slices.Equal(used, want) {
-			t.Errorf("%s imports\n%q, want\n%q", room, used, want)
+			t.Errorf("%s imports\n%q, want\n%q", pkg, used, want)
 		}
 	}
 }
 
-// Programs contain nothing that is for tests only.
+// The programs contain no package that only tests may import.
 func TestProgramsContainNoTestPackage(t *testing.T) {
 	for path := range strings.FieldsSeq(goList(t, "-deps", "proofstream/cmd/proofstream", "proofstream/cmd/loadgen")) {
 		switch path {
@@ -83,23 +84,23 @@ func TestProgramsContainNoTestPackage(t *testing.T) {
 	}
 }
 
-// importsOfRooms returns what each package of ours imports outside of its tests.
-func importsOfRooms(t *testing.T) map[string][]string {
-	rooms := map[string][]string{}
+// importsByPackage returns the imports of each package of this module, without those of its tests.
+func importsByPackage(t *testing.T) map[string][]string {
+	packages := map[string][]string{}
 	for line := range strings.Lines(goList(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "proofstream/...")) {
 		words := strings.Fields(line)
-		rooms[words[0]] = words[1:]
+		packages[words[0]] = words[1:]
 	}
-	for room := range arrows {
-		if _, ok := rooms[room]; !ok {
-			t.Errorf("there is no %s", room)
+	for pkg := range allowedImports {
+		if _, ok := packages[pkg]; !ok {
+			t.Errorf("%s does not exist", pkg)
 		}
 	}
-	return rooms
+	return packages
 }
 
-// modulesOfPackages returns the module of each package that ours depend on, "" for the standard library's.
-func modulesOfPackages(t *testing.T) map[string]string {
+// moduleByPackage returns the module of each package that this module depends on, "" for the standard library.
+func moduleByPackage(t *testing.T) map[string]string {
 	modules := map[string]string{}
 	for line := range strings.Lines(goList(t, "-deps", "-f", `{{.ImportPath}} {{with .Module}}{{.Path}}{{end}}`, "proofstream/...")) {
 		path, module, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -108,6 +109,7 @@ func modulesOfPackages(t *testing.T) map[string]string {
 	return modules
 }
 
+// goList returns the output of go list with arguments.
 func goList(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()

@@ -7,6 +7,7 @@ import (
 	"time"
 )
 
+// With PROOF_LOG_FORMAT=json, durations are numbers of seconds.
 func TestLogForMachinesHasDurationsInSeconds(t *testing.T) {
 	var log bytes.Buffer
 	newLogger(Config{LogFormat: "json"}, &log).Info("stopping", "grace", 1500*time.Millisecond, "subscribers", 3)

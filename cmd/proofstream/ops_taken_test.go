@@ -9,32 +9,32 @@ import (
 	"testing"
 )
 
-// A second instance beside the first starts without metrics and says so. (An address that the operator chose and cannot
-// have is an error: TestReasonsNotToStart.)
+// When the default metrics address is taken, the service starts without metrics and logs a warning. A configured address that is taken is
+// an error: see TestReasonsNotToStart.
 func TestTakenMetricsAddress(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	taken, err := net.Listen("tcp", defaultMetricsAddr)
 	if err == nil {
 		defer taken.Close()
-	} // else another program has it, which is as good
+	} // otherwise another program listens there, which is the same case
 	if o, err := openOps(defaultMetricsAddr, logger); err != nil || o.l != nil {
-		t.Errorf("the default address, taken, got %v, %v, want none and no error", o.l, err)
+		t.Errorf("got listener %v, error %v, want neither", o.l, err)
 	}
 	if !strings.Contains(log.String(), "PROOF_METRICS_ADDR") {
-		t.Errorf("the log says %q, want what to do", log.String())
+		t.Errorf("the log says %q, want advice", log.String())
 	}
 }
 
-// The error for an address that this machine does not have says what to set instead.
+// The error for an address of another machine says what to set instead.
 func TestForeignAddress(t *testing.T) {
-	_, err := listen("PROOF_ADDR", "192.0.2.77:7777") // RFC 5737: nobody's
+	_, err := listen("PROOF_ADDR", "192.0.2.77:7777") // reserved for documentation: RFC 5737
 	if err == nil || !strings.Contains(err.Error(), "set PROOF_ADDR to :7777 or to an address of this machine") {
-		t.Errorf("got %v, want what to do", err)
+		t.Errorf("got %v, want advice", err)
 	}
 }
 
-// Certificates by ACME need port 80 too; that it is taken is not PROOF_ADDR's fault.
+// When port 80 is taken, which ACME needs, the error names PROOF_ACME_HOSTS and not PROOF_ADDR.
 func TestTakenPlainPort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.80:80")
 	if err != nil {

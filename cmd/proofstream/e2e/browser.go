@@ -19,6 +19,7 @@ import (
 	"proofstream/stream/waitfor"
 )
 
+// browser is the one browser of a test process.
 var browser struct {
 	once sync.Once
 	ctx  context.Context
@@ -26,7 +27,7 @@ var browser struct {
 	end  []context.CancelFunc
 }
 
-// browserPath returns where a Chromium or Chrome is.
+// browserPath returns the path of a Chromium or Chrome: $CHROME, or the first that is in PATH.
 func browserPath() (string, error) {
 	names := []string{os.Getenv("CHROME"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
 	for _, name := range names {
@@ -37,7 +38,7 @@ func browserPath() (string, error) {
 	return "", fmt.Errorf("no Chromium or Chrome found: install one (apt-get install chromium), or set CHROME to its path")
 }
 
-// NeedBrowser skips a test where there is no browser, with CI=true that is a failure, and with -short.
+// NeedBrowser skips a test with -short, and when there is no browser. With CI=true a missing browser fails the test.
 func NeedBrowser(t *testing.T) {
 	t.Helper()
 	Slow(t)
@@ -49,7 +50,7 @@ func NeedBrowser(t *testing.T) {
 	}
 }
 
-// startBrowser starts the one browser of this run.
+// startBrowser starts the browser that all tests of a package share.
 func startBrowser() {
 	path, err := browserPath()
 	if err != nil {
@@ -81,8 +82,8 @@ func closeBrowser() {
 	}
 }
 
-// Tab opens an address in a fresh browser context: nothing is shared with other tests, storage included.
-// Chrome's context is returned for chromedp.Run; it ends with the test.
+// Tab opens an address in a tab of a new browser context, which shares no storage with others. The returned context is for
+// chromedp; it ends with the test.
 func Tab(t *testing.T, url string) context.Context {
 	t.Helper()
 	NeedBrowser(t)
@@ -94,8 +95,8 @@ func Tab(t *testing.T, url string) context.Context {
 	return navigate(t, ctx, cancel, url)
 }
 
-// Sibling opens an address in another tab of the same browser context.
-func Sibling(t *testing.T, of context.Context, url string) context.Context {
+// NewWindow opens an address in a window of its own in the browser context of another tab. Both are visible.
+func NewWindow(t *testing.T, of context.Context, url string) context.Context {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(of)
 	return navigate(t, ctx, cancel, url)
@@ -119,8 +120,8 @@ func navigate(t *testing.T, ctx context.Context, cancel context.CancelFunc, url 
 	return ctx
 }
 
-// Eval runs JavaScript in a tab and returns its value; use chromedp.Void where there is none. A promise is
-// awaited.
+// Eval runs JavaScript in a tab and returns its value, after awaiting a promise. T is chromedp.Void when there is no value. It fails
+// the test after waitfor.Patience.
 func Eval[T any](t testing.TB, tab context.Context, js string) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(tab, waitfor.Patience)
@@ -132,19 +133,19 @@ func Eval[T any](t testing.TB, tab context.Context, js string) T {
 	return value
 }
 
-// AwaitJS waits until an expression is true in a tab.
+// AwaitJS waits until a JavaScript expression is truthy in a tab.
 func AwaitJS(t testing.TB, tab context.Context, js string) {
 	t.Helper()
 	waitfor.Until(t, waitfor.Patience, func() bool { return Eval[bool](t, tab, "!!("+js+")") }, func() string { return "not true: " + js })
 }
 
-// ServePage serves a page on an origin of its own, another port of the loopback, and returns its address.
+// ServePage serves one page on its own origin, a free port of the loopback, and returns its address.
 func ServePage(t testing.TB, html string) (url string) {
 	t.Helper()
 	return ServeFiles(t, map[string]string{"/": html})
 }
 
-// ServeFiles serves several pages by path, on one origin.
+// ServeFiles serves pages by path on one origin, and returns the address of "/".
 func ServeFiles(t testing.TB, pages map[string]string) (url string) {
 	t.Helper()
 	return ServeHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -158,7 +159,7 @@ func ServeFiles(t testing.TB, pages map[string]string) (url string) {
 	})).URL + "/"
 }
 
-// ServeHandler serves until the test ends.
+// ServeHandler starts an HTTP server that runs until the test ends.
 func ServeHandler(t testing.TB, h http.Handler) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)

@@ -11,7 +11,7 @@ import (
 	"proofstream/stream/natslog/natstest"
 )
 
-// RunTests is for TestMain: it runs the tests of a package, and then ends the browser and removes what was built.
+// RunTests runs the tests of a package, closes the browser, removes the built programs and exits. TestMain calls it.
 func RunTests(m *testing.M) {
 	status := m.Run()
 	closeBrowser()
@@ -22,10 +22,10 @@ func RunTests(m *testing.M) {
 	os.Exit(status)
 }
 
-// Programs, each built once for all tests of a package: this one, with the race detector when the tests have it, and as it
-// is shipped, without.
 var (
-	testedBinary  = buildOnce("proofstream/cmd/proofstream", raceFlags...)
+	// testedBinary is the program, with the race detector when the tests have it.
+	testedBinary = buildOnce("proofstream/cmd/proofstream", raceFlags...)
+	// shippedBinary is the program without the race detector, as it is released.
 	shippedBinary = buildOnce("proofstream/cmd/proofstream")
 )
 
@@ -34,6 +34,7 @@ var (
 	built    []string   // directories that RunTests removes
 )
 
+// buildOnce returns a function that builds a package on its first call, and returns the path of the result on every call.
 func buildOnce(which string, flags ...string) func() (path string, err error) {
 	return sync.OnceValues(func() (string, error) {
 		building.Lock()
@@ -62,7 +63,7 @@ func Binary(t testing.TB) string {
 	return path
 }
 
-// StartShipped is start with the program as it is shipped.
+// StartShipped is Start with the program as it is released, without the race detector. It skips the test with -short.
 func StartShipped(t *testing.T, env ...string) *Program {
 	t.Helper()
 	Slow(t)

@@ -10,24 +10,24 @@ import (
 	"proofstream/stream/natslog/natstest"
 )
 
-// DefaultStream is the stream of site default.
+// DefaultStream is the name of the JetStream stream of site default.
 const DefaultStream = "proofstream-default"
 
-// NATSCluster is NATS servers on which services run as nodes.
+// NATSCluster is a cluster of NATS servers that programs use as their event log.
 type NATSCluster struct {
 	*natstest.Cluster
 
 	t *testing.T
 }
 
-// StartNATS starts n servers. The lines of extra go into each one's configuration. It skips the test with -short.
+// StartNATS starts n servers. The lines of extra are added to the configuration of each. It skips the test with -short.
 func StartNATS(t *testing.T, n int, extra ...string) *NATSCluster {
 	t.Helper()
 	Slow(t)
 	return &NATSCluster{natstest.Start(t, n, extra...), t}
 }
 
-// PrepareNATS returns a cluster as StartNATS does, of servers that the test starts.
+// PrepareNATS is StartNATS without starting the servers: the test starts them.
 func PrepareNATS(t *testing.T, n int, extra ...string) *NATSCluster {
 	t.Helper()
 	Slow(t)
@@ -47,20 +47,20 @@ func (c *NATSCluster) Leader() (*natstest.Server, int) {
 	return c.Servers[i], i
 }
 
-// Whole waits until every replica of the stream of site default is complete.
-func (c *NATSCluster) Whole() {
+// AwaitReplicas waits until every replica of the stream of site default is current.
+func (c *NATSCluster) AwaitReplicas() {
 	c.t.Helper()
 	c.Cluster.Whole(DefaultStream)
 }
 
-// First has a node use the log for the first time, which creates the stream, and waits until that is whole.
-func (c *NATSCluster) First(p *Program) {
+// CreateStream makes a node use the log of site default, which creates the stream, and waits for its replicas.
+func (c *NATSCluster) CreateStream(p *Program) {
 	c.t.Helper()
 	p.Get(c.t, "/stats")
-	c.Whole()
+	c.AwaitReplicas()
 }
 
-// Stored counts the events of site default.
+// Stored returns the number of events of site default, retractions included.
 func (c *NATSCluster) Stored() int {
 	c.t.Helper()
 	return int(c.Info().State.Msgs)
@@ -78,13 +78,13 @@ func (c *NATSCluster) Streams() []string {
 	})
 }
 
-// Node starts a service on this cluster.
+// Node starts a program on this cluster, with env added to Env.
 func (c *NATSCluster) Node(env ...string) *Program {
 	c.t.Helper()
 	return Start(c.t, c.Env(env...)...)
 }
 
-// Env returns the environment of a node, with more of it.
+// Env returns the environment of a node, followed by env.
 func (c *NATSCluster) Env(env ...string) []string {
 	return append([]string{"PROOF_NATS_URL=" + c.URL(), fmt.Sprintf("PROOF_NATS_REPLICAS=%d", len(c.Servers)), "PROOF_RETAIN=1000000"}, env...)
 }

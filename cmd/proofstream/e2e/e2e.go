@@ -1,5 +1,5 @@
-// Package e2e runs the real program, and everything that tests drive around it: browsers, proxies, a cluster of NATS servers,
-// readers of streams. Its subfolders hold the end-to-end tests, a folder for each group of promises. Only tests import it.
+// Package e2e is the harness of the end-to-end tests. It runs the real program, browsers, proxies, a cluster of NATS servers and
+// clients of the event stream. Its subfolders hold the tests, one folder for each group of promises. Only tests import it.
 //
 // To run the program, use [Start]; to read a stream, [Server.Listen] or [Server.Follow]; for a page in Chromium, [Tab]; for a
 // proxy that changes or cuts responses, [StartHTTPProxy]; for a cluster, [StartNATS].
@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Slow skips a test with -short. It is for tests that take seconds, start a browser or a cluster, or compile a program;
-// without them the suite answers within a minute on two cores.
+// Slow skips a test with -short. A slow test takes seconds, starts a browser or a cluster, or compiles a program. Without the
+// slow tests the suite takes less than a minute on two cores.
 func Slow(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -21,10 +21,10 @@ func Slow(t *testing.T) {
 	}
 }
 
-// Long is set where tests may take minutes, PROOF_TEST_LONG=1.
+// Long reports whether tests may take minutes: PROOF_TEST_LONG is set.
 var Long = os.Getenv("PROOF_TEST_LONG") != ""
 
-// Scaled returns the number for the ordinary suite, or the full one with PROOF_TEST_LONG=1.
+// Scaled returns ordinary, or full when Long is set.
 func Scaled(ordinary, full int) int {
 	if Long {
 		return full
@@ -32,7 +32,7 @@ func Scaled(ordinary, full int) int {
 	return ordinary
 }
 
-// Need skips a test where a program is missing; with CI=true that is a failure.
+// Need skips a test when the program name is not in PATH. With CI=true it fails the test.
 func Need(t *testing.T, name string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err == nil {
@@ -44,7 +44,7 @@ func Need(t *testing.T, name string) {
 	t.Skipf("no %s: install it to run this test", name)
 }
 
-// NeedDescriptors skips a test where this process may not open n files.
+// NeedDescriptors skips a test when this process may not open n file descriptors.
 func NeedDescriptors(t *testing.T, n int) {
 	t.Helper()
 	var limit syscall.Rlimit

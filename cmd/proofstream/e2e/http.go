@@ -16,42 +16,42 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// HTTPClient is for requests that tests make: no proxy, many connections kept.
-var HTTPClient = &http.Client{
+// httpClient makes the requests of tests: without a proxy, with up to 64 idle connections to a host.
+var httpClient = &http.Client{
 	Timeout:   waitfor.Patience,
 	Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
 }
 
-// Server is where tests send requests: a program, a proxy in front of it, or its metrics.
+// Server is an HTTP server that tests send requests to: a program, a proxy in front of it, or its metrics.
 type Server struct {
 	URL    string       // without a slash at the end
-	Key    string       // to post with
-	Client *http.Client // nil is httpClient
+	Key    string       // API key of posts and erasures
+	Client *http.Client // nil uses the harness's own
 }
 
-// Answer is the response to a request.
-type Answer struct {
+// Response is the response to a request, read completely.
+type Response struct {
 	Status int
 	Header http.Header
 	Body   string
-	Proto  int // 2 of HTTP/2
+	Proto  int // major version: 2 for HTTP/2
 }
 
-// Ask makes a request; headers are "Name: value".
-func (s Server) Ask(t testing.TB, method, path, body string, headers ...string) Answer {
+// Request is TryRequest that fails the test on an error.
+func (s Server) Request(t testing.TB, method, path, body string, headers ...string) Response {
 	t.Helper()
-	a, err := s.Try(method, path, body, headers...)
+	a, err := s.TryRequest(method, path, body, headers...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-// Try is ask for requests that may fail.
-func (s Server) Try(method, path, body string, headers ...string) (Answer, error) {
+// TryRequest sends a request and returns the response. Headers have the form "Name: value". It may be called on any goroutine.
+func (s Server) TryRequest(method, path, body string, headers ...string) (Response, error) {
 	r, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
@@ -59,34 +59,34 @@ func (s Server) Try(method, path, body string, headers ...string) (Answer, error
 	}
 	client := s.Client
 	if client == nil {
-		client = HTTPClient
+		client = httpClient
 	}
 	resp, err := client.Do(r)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	return Answer{resp.StatusCode, resp.Header, string(b), resp.ProtoMajor}, err
+	return Response{resp.StatusCode, resp.Header, string(b), resp.ProtoMajor}, err
 }
 
-// Get requests a path.
-func (s Server) Get(t testing.TB, path string, headers ...string) Answer {
+// Get sends a GET request.
+func (s Server) Get(t testing.TB, path string, headers ...string) Response {
 	t.Helper()
-	return s.Ask(t, "GET", path, "", headers...)
+	return s.Request(t, "GET", path, "", headers...)
 }
 
-// ErrUnknown: a post had no answer, or one with which the signup may be stored or not.
+// ErrUnknown says that a post got no response, or one after which the signup may be stored or not: 503, or unreadable.
 var ErrUnknown = errors.New("outcome unknown")
 
-// TryPost is PostKeyed for those who do not ask whether it was a duplicate.
+// TryPost is PostKeyed without duplicate.
 func (s Server) TryPost(idempotencyKey string, fields ...string) (id string, err error) {
 	id, _, err = s.PostKeyed(idempotencyKey, fields...)
 	return id, err
 }
 
-// PostKeyed posts a signup as JSON, fields "name=value", with an Idempotency-Key if one is given. It may be called on any
-// goroutine. The error wraps errUnknown when the signup may have been stored nevertheless.
+// PostKeyed posts a signup as JSON. Fields have the form "name=value". An empty idempotencyKey sends no Idempotency-Key. The error
+// wraps ErrUnknown when the signup may be stored. It may be called on any goroutine.
 func (s Server) PostKeyed(idempotencyKey string, fields ...string) (id string, duplicate bool, err error) {
 	body := map[string]string{}
 	for _, f := range fields {
@@ -97,7 +97,7 @@ func (s Server) PostKeyed(idempotencyKey string, fields ...string) (id string, d
 	if idempotencyKey != "" {
 		headers = append(headers, "Idempotency-Key: "+idempotencyKey)
 	}
-	a, err := s.Try("POST", "/signup", MustJSON(body), headers...)
+	a, err := s.TryRequest("POST", "/signup", MustJSON(body), headers...)
 	if err != nil {
 		return "", false, fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
@@ -118,6 +118,7 @@ func (s Server) PostKeyed(idempotencyKey string, fields ...string) (id string, d
 	}
 }
 
+// MustJSON returns v as JSON. It panics when v cannot be encoded.
 func MustJSON(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -126,7 +127,7 @@ func MustJSON(v any) string {
 	return string(b)
 }
 
-// Post posts a signup, fields "name=value", and returns its id. Anything but 200 fails the test.
+// Post posts a signup and returns its id. Fields have the form "name=value". A status other than 200 fails the test.
 func (s Server) Post(t testing.TB, fields ...string) (id string) {
 	t.Helper()
 	id, err := s.TryPost("", fields...)
@@ -136,7 +137,7 @@ func (s Server) Post(t testing.TB, fields ...string) (id string) {
 	return id
 }
 
-// PostMany posts n signups named prefix0, prefix1 …, one after the other.
+// PostMany posts n signups with the names prefix0, prefix1 …, one after the other, and returns their ids.
 func (s Server) PostMany(t testing.TB, prefix string, n int) (ids []string) {
 	t.Helper()
 	for i := range n {
@@ -145,8 +146,8 @@ func (s Server) PostMany(t testing.TB, prefix string, n int) (ids []string) {
 	return ids
 }
 
-// Burst posts n signups over eight connections at once, and returns their ids in the order of the log. All have the given
-// fields.
+// Burst posts n signups from eight goroutines and returns their ids in the order of the log. Each signup has its own name and the
+// given fields.
 func (s Server) Burst(t testing.TB, n int, fields ...string) (ids []string) {
 	t.Helper()
 	var (
@@ -172,15 +173,15 @@ func (s Server) Burst(t testing.TB, n int, fields ...string) (ids []string) {
 	return ids
 }
 
-// Erase erases a signup.
+// Erase erases a signup. A status other than 204 fails the test.
 func (s Server) Erase(t testing.TB, id string) {
 	t.Helper()
-	if a := s.Ask(t, "DELETE", "/signup/"+id, "", "X-API-Key: "+s.Key); a.Status != 204 {
+	if a := s.Request(t, "DELETE", "/signup/"+id, "", "X-API-Key: "+s.Key); a.Status != 204 {
 		t.Errorf("erase %s: %d %s", id, a.Status, a.Body)
 	}
 }
 
-// metric returns a figure of /metrics, the sum over all labels if the name has none.
+// metric returns the value of a metric. A name without labels gives the sum over all labels.
 func (s Server) metric(t testing.TB, name string) (sum float64) {
 	t.Helper()
 	text := s.Get(t, "/metrics").Body

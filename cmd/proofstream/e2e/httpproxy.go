@@ -17,37 +17,37 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// HTTPProxy stands between clients and the program: it records what they ask for, and can cut, hold back, refuse and
-// replace what the program answers.
+// HTTPProxy is a reverse proxy in front of a program. It records the requests, and can change, replace and cut responses.
 type HTTPProxy struct {
 	*httptest.Server
 
-	Mu      sync.Mutex                  // guards the fields below
-	replace map[string]http.HandlerFunc // by path; the others are passed on
-	Change  func(*http.Request)         // before a request is passed on; nil is nothing
-	Answer  func(*http.Response)        // before its answer is; nil is nothing
-	Asked   []string                    // paths and queries, in order
-	cursors []string                    // Last-Event-ID of requests for streams, in order
-	answers map[string]int              // by path: requests that the program has answered, or begun to
+	mu         sync.Mutex                  // guards the fields below
+	replace    map[string]http.HandlerFunc // by path; other requests are forwarded
+	onRequest  func(*http.Request)         // nil: requests stay as they are
+	onResponse func(*http.Response)        // nil: responses stay as they are
+	requests   []string                    // paths and queries, in order
+	cursors    []string                    // Last-Event-ID of requests for streams, in order
+	responses  map[string]int              // by path: response headers that the program has sent
 }
 
+// StartHTTPProxy starts a proxy that runs until the test ends.
 func StartHTTPProxy(t testing.TB, p *Program) *HTTPProxy {
 	t.Helper()
 	to, err := url.Parse(p.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &HTTPProxy{replace: map[string]http.HandlerFunc{}, answers: map[string]int{}}
+	f := &HTTPProxy{replace: map[string]http.HandlerFunc{}, responses: map[string]int{}}
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	proxy.FlushInterval = -1
-	proxy.ErrorLog = log.New(io.Discard, "", 0) // streams that end are what these tests are about
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // the tests cut streams on purpose
 	proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
 	proxy.ModifyResponse = func(r *http.Response) error {
-		f.Mu.Lock()
-		defer f.Mu.Unlock()
-		f.answers[r.Request.URL.Path]++
-		if f.Answer != nil {
-			f.Answer(r)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.responses[r.Request.URL.Path]++
+		if f.onResponse != nil {
+			f.onResponse(r)
 		}
 		return nil
 	}
@@ -61,101 +61,127 @@ func StartHTTPProxy(t testing.TB, p *Program) *HTTPProxy {
 	return f
 }
 
-// record notes a request, changes it, and returns what answers it in the program's place, if anything does.
+// record records a request, changes it, and returns the handler that replaces the program, nil when none does.
 func (f *HTTPProxy) record(r *http.Request) http.HandlerFunc {
-	f.Mu.Lock()
-	defer f.Mu.Unlock()
-	f.Asked = append(f.Asked, r.URL.RequestURI())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = append(f.requests, r.URL.RequestURI())
 	if r.URL.Path == "/events" {
 		f.cursors = append(f.cursors, r.Header.Get("Last-Event-ID"))
 	}
-	if f.Change != nil {
-		f.Change(r)
+	if f.onRequest != nil {
+		f.onRequest(r)
 	}
 	return f.replace[r.URL.Path]
 }
 
-// Instead answers requests for a path from now on; nil has the program answer them again. Open connections end.
-func (f *HTTPProxy) Instead(path string, handler http.HandlerFunc) {
-	f.Mu.Lock()
+// OnRequest sets a function that changes each request before the proxy forwards or replaces it. It runs with the proxy locked, so it
+// must not call the proxy.
+func (f *HTTPProxy) OnRequest(change func(*http.Request)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onRequest = change
+}
+
+// OnResponse sets a function that changes each response of the program before the proxy forwards it. It runs with the proxy locked,
+// so it must not call the proxy.
+func (f *HTTPProxy) OnResponse(change func(*http.Response)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onResponse = change
+}
+
+// Replace makes handler serve the requests for a path; nil forwards them to the program again. It closes all open connections of
+// clients.
+func (f *HTTPProxy) Replace(path string, handler http.HandlerFunc) {
+	f.mu.Lock()
 	f.replace[path] = handler
-	f.Mu.Unlock()
+	f.mu.Unlock()
 	f.CloseClientConnections()
 }
 
-// Cut ends a connection without an answer, as a network does that is gone.
+// Cut closes the connection without a response.
 func Cut(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// Unavailable is the answer of a proxy whose upstream is away.
+// Unavailable responds with 503, as a proxy does whose upstream is down.
 func Unavailable(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusServiceUnavailable)
 }
 
-// Hang answers nothing until the client disconnects.
+// Hang sends no response and returns when the client disconnects.
 func Hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// Requests returns the paths and queries asked for so far.
+// Requests returns the paths and queries of all requests, in order.
 func (f *HTTPProxy) Requests() []string {
-	f.Mu.Lock()
-	defer f.Mu.Unlock()
-	return slices.Clone(f.Asked)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.requests)
 }
 
-// LastEventIDs returns the Last-Event-ID of the requests for streams; of equal ones in a row, the first.
+// ForgetRequests makes Requests start again from none.
+func (f *HTTPProxy) ForgetRequests() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = nil
+}
+
+// LastEventIDs returns the Last-Event-ID of each request for a stream, "" when absent, without consecutive duplicates.
 func (f *HTTPProxy) LastEventIDs() []string {
-	f.Mu.Lock()
-	defer f.Mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return slices.Compact(slices.Clone(f.cursors))
 }
 
-// requestsFor returns those of requests that are for a path.
+// requestsFor returns the paths and queries of the requests for a path.
 func (f *HTTPProxy) requestsFor(path string) []string {
-	return slices.DeleteFunc(f.Requests(), func(asked string) bool {
-		before, _, _ := strings.Cut(asked, "?")
-		return before != path
+	return slices.DeleteFunc(f.Requests(), func(request string) bool {
+		requested, _, _ := strings.Cut(request, "?")
+		return requested != path
 	})
 }
 
-// Count returns how often a path has been asked for.
+// Count returns the number of requests for a path.
 func (f *HTTPProxy) Count(path string) int { return len(f.requestsFor(path)) }
 
-// Last returns the path and query of the last request for a path.
+// Last returns the path and query of the last request for a path, of which there must be one.
 func (f *HTTPProxy) Last(path string) string {
-	asked := f.requestsFor(path)
-	return asked[len(asked)-1]
+	requests := f.requestsFor(path)
+	return requests[len(requests)-1]
 }
 
-// AwaitCount waits until a path has been asked for n times.
+// AwaitCount waits for n requests for a path.
 func (f *HTTPProxy) AwaitCount(t testing.TB, path string, n int) {
 	t.Helper()
 	waitfor.Until(t, waitfor.Patience, func() bool { return f.Count(path) >= n }, func() string {
-		return fmt.Sprintf("%s was asked for %d times, want %d", path, f.Count(path), n)
+		return fmt.Sprintf("%s was requested %d times, want %d", path, f.Count(path), n)
 	})
 }
 
-// AwaitAnswers waits until the program has answered n requests for a path: what is posted afterwards is in none of them.
-func (f *HTTPProxy) AwaitAnswers(t testing.TB, path string, n int) {
+// AwaitResponses waits until the program has responded to n requests for a path. Signups posted afterwards are in none of them.
+func (f *HTTPProxy) AwaitResponses(t testing.TB, path string, n int) {
 	t.Helper()
-	answered := func() int {
-		f.Mu.Lock()
-		defer f.Mu.Unlock()
-		return f.answers[path]
+	count := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.responses[path]
 	}
-	waitfor.Until(t, waitfor.Patience, func() bool { return answered() >= n }, func() string {
-		return fmt.Sprintf("%d requests for %s were answered, want %d", answered(), path, n)
+	waitfor.Until(t, waitfor.Patience, func() bool { return count() >= n }, func() string {
+		return fmt.Sprintf("%d responses to requests for %s, want %d", count(), path, n)
 	})
 }
 
-// SlowLine passes an answer on two frames or so at a time; the delay is what it is for.
-type SlowLine struct{ io.ReadCloser }
+// ThrottledBody delays each read of a response body by 5 ms and returns at most 400 bytes, about two frames.
+type ThrottledBody struct{ io.ReadCloser }
 
-func (l SlowLine) Read(b []byte) (int, error) {
+// Read implements io.Reader.
+func (l ThrottledBody) Read(b []byte) (int, error) {
 	time.Sleep(5 * time.Millisecond)
 	return l.ReadCloser.Read(b[:min(len(b), 400)])
 }
 
-// Made is a stream that a test makes up, frame by frame; it lasts until its channel is closed.
-func Made(frames <-chan string) http.HandlerFunc {
+// FakeStream returns a handler that serves a stream: a ready event with id made-1, then each text received from frames. The stream
+// ends when the channel is closed or the client disconnects.
+func FakeStream(frames <-chan string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "text/event-stream; charset=utf-8")
@@ -169,7 +195,7 @@ func Made(frames <-chan string) http.HandlerFunc {
 				if !more {
 					return
 				}
-				_, _ = io.WriteString(w, frame)
+				io.WriteString(w, frame)
 			case <-r.Context().Done():
 				return
 			}
@@ -177,9 +203,11 @@ func Made(frames <-chan string) http.HandlerFunc {
 	}
 }
 
+// timeFormat is the format of times in events.
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// SignupFrame is a frame with an event of some age, which the service itself would not back-date.
+// SignupFrame returns the frame of a signup that was posted age ago. The service itself back-dates nothing. Fields have the form
+// "name=value".
 func SignupFrame(id string, age time.Duration, fields ...string) string {
 	data := map[string]string{"img_path": "default", "user_name": "Ada", "offer_name": "Spring Sale",
 		"at": time.Now().Add(-age).UTC().Format(timeFormat)}

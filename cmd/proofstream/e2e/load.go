@@ -3,44 +3,43 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"proofstream/stream/ssetest"
 	"proofstream/stream/waitfor"
 )
 
-// load is backends that post and browsers that listen at one address. Each post has a key and is tried again until it is
-// acknowledged, so that in the end there must be one event for each.
-type load struct {
+// Load is backends that post, and subscribers, at one address. Each post has an idempotency key and is retried until it is
+// acknowledged, so the log must have one event for each key in the end. Acked, ByKey and Tries may be read after Stop.
+type Load struct {
 	t       *testing.T
 	to      Server
-	Sources []*Source
+	Sources []*Source // the subscribers
 	stop    context.CancelFunc
 	posting sync.WaitGroup
-	phase   time.Time
+	phase   time.Time // start of the latest phase: see AwaitArrivals
 
-	mu     sync.Mutex
-	Acked  map[string]time.Time // by id
-	ByKey  map[string]string    // id
-	newest time.Time            // of an acknowledgement
-	stall  time.Duration        // longest time between two
-	Tries  int                  // posts that had to be tried again
+	mu     sync.Mutex           // guards the fields below
+	Acked  map[string]time.Time // when each id was acknowledged
+	ByKey  map[string]string    // id by idempotency key
+	newest time.Time            // when the newest acknowledgement arrived
+	stall  time.Duration        // longest time between two acknowledgements
+	Tries  int                  // failed attempts to post
 }
 
-// StartLoad begins to listen, then to post. Each poster pauses after each post.
-func StartLoad(t *testing.T, to Server, listeners, posters int, pause time.Duration) *load {
+// StartLoad opens the streams of the subscribers, waits for their ready events, and starts the posters. Each poster waits for delay
+// after each post. They run until Stop or the end of the test.
+func StartLoad(t *testing.T, to Server, subscribers, posters int, delay time.Duration) *Load {
 	t.Helper()
-	l := &load{t: t, to: to, Acked: map[string]time.Time{}, ByKey: map[string]string{}}
-	for range listeners {
+	l := &Load{t: t, to: to, Acked: map[string]time.Time{}, ByKey: map[string]string{}}
+	for range subscribers {
 		s := to.Source("")
 		s.Start(t, true)
 		l.Sources = append(l.Sources, s)
 	}
 	for _, s := range l.Sources {
-		s.Await(t, "the opening frame", func() bool { return len(OfKind(s.Events, "ready")) > 0 })
+		s.Ready(t)
 	}
 	var ctx context.Context
 	ctx, l.stop = context.WithCancel(context.Background())
@@ -49,7 +48,7 @@ func StartLoad(t *testing.T, to Server, listeners, posters int, pause time.Durat
 		l.posting.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				l.post(fmt.Sprint(w, "/", i))
-				time.Sleep(pause)
+				time.Sleep(delay)
 			}
 		})
 	}
@@ -57,8 +56,8 @@ func StartLoad(t *testing.T, to Server, listeners, posters int, pause time.Durat
 	return l
 }
 
-// post posts until it is acknowledged.
-func (l *load) post(key string) {
+// post posts a signup and retries every 20 ms until it is acknowledged, for twice waitfor.Patience.
+func (l *Load) post(key string) {
 	for deadline := time.Now().Add(2 * waitfor.Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		id, _, err := l.to.PostKeyed(key, "user_name="+key)
 		l.mu.Lock()
@@ -75,15 +74,21 @@ func (l *load) post(key string) {
 	l.t.Errorf("post %s was not acknowledged within %v", key, 2*waitfor.Patience)
 }
 
+// Stop stops the posters and waits for their last posts. The streams stay open.
+func (l *Load) Stop() {
+	l.stop()
+	l.posting.Wait()
+}
+
 // posted returns how many posts were acknowledged.
-func (l *load) posted() int {
+func (l *Load) posted() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.Acked)
 }
 
-// IDs returns those of the posts that were acknowledged, in the order of the log.
-func (l *load) IDs() (ids []string) {
+// IDs returns the acknowledged ids, in the order of the log.
+func (l *Load) IDs() (ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id := range l.Acked {
@@ -94,136 +99,29 @@ func (l *load) IDs() (ids []string) {
 }
 
 // LongestStall returns the longest time between two acknowledgements so far.
-func (l *load) LongestStall() time.Duration {
+func (l *Load) LongestStall() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.stall
 }
 
-// AwaitMore waits until n more posts are acknowledged.
-func (l *load) AwaitMore(n int) {
+// AwaitMore waits until n more posts are acknowledged, for twice waitfor.Patience.
+func (l *Load) AwaitMore(n int) {
 	l.t.Helper()
 	before := l.posted()
-	waitfor.Until(l.t, 2*waitfor.Patience, func() bool { return l.posted() >= before+n }, func() string { return fmt.Sprint(l.posted()-before, " posts") })
+	waitfor.Until(l.t, 2*waitfor.Patience, func() bool { return l.posted() >= before+n }, func() string {
+		return fmt.Sprintf("%d posts, want %d", l.posted()-before, n)
+	})
 }
 
-// AwaitArrivals waits until everybody has what was acknowledged up to now, and begins a new phase.
-func (l *load) AwaitArrivals() {
+// AwaitArrivals waits until every subscriber has what was acknowledged before the call, and starts a new phase: Tally.LateBefore
+// counts what was acknowledged before that.
+func (l *Load) AwaitArrivals() {
 	l.t.Helper()
 	l.phase = time.Now()
 	ids := l.IDs()
 	newest := Sequence(ids[len(ids)-1])
 	for _, s := range l.Sources {
 		s.Await(l.t, "the newest event", func() bool { return Sequence(s.LastID) >= newest })
-	}
-}
-
-// tally is what became of a load.
-type tally struct {
-	Acknowledged, Stored, Received, Repeated, Lost, Retried, Refused int
-	PostStall, FanOutStall                                           time.Duration // longest time without any, anywhere
-	Late                                                             time.Duration // longest from acknowledgement to arrival
-	LateBefore                                                       time.Duration // the same, of what was acknowledged before load.phase
-}
-
-func (a tally) String() string {
-	return fmt.Sprintf("acknowledged %d, stored %d, received %d, repeated %d, lost %d; retried %d, streams refused %d; "+
-		"longest stall of posts %v, of fan-out %v; latest arrival after an acknowledgement %v",
-		a.Acknowledged, a.Stored, a.Received, a.Repeated, a.Lost, a.Retried, a.Refused,
-		a.PostStall.Round(time.Millisecond), a.FanOutStall.Round(time.Millisecond), a.Late.Round(time.Millisecond))
-}
-
-// Finish waits until every listener has everything, and counts. The posting has ended.
-func (l *load) Finish(stored int) tally {
-	l.t.Helper()
-	for _, s := range l.Sources {
-		waitfor.Within(waitfor.Patience, func() bool { // who lacks something is counted below
-			s.Mu.Lock()
-			defer s.Mu.Unlock()
-			return len(s.Events) >= len(l.Acked) && len(countIDs(s.Events)) == len(l.Acked)
-		})
-	}
-	a := tally{Acknowledged: len(l.Acked), Stored: stored, PostStall: l.stall, Retried: l.Tries}
-	for _, s := range l.Sources {
-		l.count(&a, s)
-	}
-	return a
-}
-
-// countIDs returns how often each signup came.
-func countIDs(events []ssetest.Event) map[string]int {
-	times := map[string]int{}
-	for _, e := range OfKind(events, "signup") {
-		times[e.ID]++
-	}
-	return times
-}
-
-// End ends the posting.
-func (l *load) End() {
-	l.stop()
-	l.posting.Wait()
-}
-
-// count adds what one listener got. An event that came twice is a repetition, also after a gap.
-func (l *load) count(a *tally, s *Source) {
-	times := map[string]int{}
-	var last time.Time
-	for _, e := range OfKind(s.Received(), "signup") {
-		times[e.ID]++
-		if !last.IsZero() {
-			a.FanOutStall = max(a.FanOutStall, e.At.Sub(last))
-		}
-		last = e.At
-		if at, ok := l.Acked[e.ID]; ok && times[e.ID] == 1 {
-			a.Late = max(a.Late, e.At.Sub(at))
-			if at.Before(l.phase) {
-				a.LateBefore = max(a.LateBefore, e.At.Sub(at))
-			}
-		}
-	}
-	for id := range l.Acked {
-		if times[id] == 0 {
-			a.Lost++
-		}
-	}
-	for _, n := range times {
-		a.Received++
-		a.Repeated += n - 1
-	}
-	for _, e := range s.AllEnds() {
-		if e.Status != 0 && e.Status != 200 {
-			a.Refused++
-		}
-	}
-	for _, e := range OfKind(s.Received(), "ready") {
-		if strings.Contains(e.Data, `"gap"`) {
-			l.t.Errorf("a listener got a gap: %s", e.Data)
-		}
-	}
-}
-
-// Check says what must hold of every tally: one event for each acknowledged post, each received by everybody, once.
-func (a tally) Check(t *testing.T, l *load) {
-	t.Helper()
-	t.Log(a)
-	if a.Stored != a.Acknowledged || a.Lost != 0 || a.Repeated != 0 || a.Refused != 0 || a.Received != a.Acknowledged*len(l.Sources) {
-		t.Errorf("not every acknowledged post was one event for everybody: %v", a)
-	}
-	orders := map[string]bool{}
-	for _, s := range l.Sources {
-		orders[strings.Join(IDs(OfKind(s.Received(), "signup")), " ")] = true
-	}
-	if len(orders) != 1 {
-		t.Errorf("listeners saw %d different orders", len(orders))
-	}
-	n := 0
-	for key, id := range l.ByKey {
-		if n++; n > 20 {
-			break
-		}
-		if again, duplicate, err := l.to.PostKeyed(key, "user_name=other"); again != id || !duplicate || err != nil {
-			t.Errorf("a retry of %s was answered %s, duplicate %v, %v; want %s, true", key, again, duplicate, err, id)
-		}
 	}
 }

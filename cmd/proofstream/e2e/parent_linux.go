@@ -5,6 +5,6 @@ import (
 	"syscall"
 )
 
-// DieWithUs ends a child with the test process, however that ends. The kernel means the thread that started it: no test
-// may let one end (a goroutine that ends while locked to its thread does).
+// DieWithUs makes the kernel kill a child process when the test process ends, however that ends. To the kernel the parent is the
+// thread that started the child, so no test may end a thread: a goroutine that exits while locked to its thread does.
 func DieWithUs(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -4,5 +4,5 @@ package e2e
 
 import "os/exec"
 
-// DieWithUs does nothing: there is no such thing outside Linux.
+// DieWithUs does nothing: only Linux has a parent-death signal.
 func DieWithUs(*exec.Cmd) {}

@@ -7,8 +7,8 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// StartProcess starts a command whose output is kept, and returns a function that kills it and waits for its end; the end
-// of the test does so too.
+// StartProcess starts a command and records its stdout and stderr in out. kill kills the process and waits for its end; so does
+// the end of the test.
 func StartProcess(t testing.TB, cmd *exec.Cmd) (out *waitfor.Output, kill func()) {
 	t.Helper()
 	out = &waitfor.Output{}
@@ -20,7 +20,7 @@ func StartProcess(t testing.TB, cmd *exec.Cmd) (out *waitfor.Output, kill func()
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		_ = cmd.Wait() // killed, mostly
+		_ = cmd.Wait() // it was killed: the error says nothing more
 		out.End()
 	}()
 	kill = func() {

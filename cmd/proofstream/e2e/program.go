@@ -15,34 +15,34 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// TestKey is the key of a program started by start, and has what tests of secrecy look for.
+// TestKey is the API key of a program that Start starts. No log line of a program may contain it.
 const TestKey = "canary-key-of-the-tests"
 
 // Program is a running proofstream.
 type Program struct {
 	Server
-	Ops Server // its metrics and profiles, with MetricsOn
+	Ops Server // metrics and profiles; needs MetricsOn
 
 	t      *testing.T
 	Cmd    *exec.Cmd
-	Env    []string
-	Dir    string // PROOF_DATA_DIR
-	Stderr *waitfor.Output
-	Exited chan struct{}
-	status int // of exit, -1 when ended by a signal; valid once exited
+	Env    []string        // of the process
+	Dir    string          // PROOF_DATA_DIR
+	Stderr *waitfor.Output // stdout and stderr
+	Exited chan struct{}   // closed after the end of the process
+	status int             // exit status; valid once Exited is closed
 }
 
-// MetricsOn is for the environment of a program whose metrics a test reads.
+// MetricsOn returns the environment variable that makes a program serve its metrics on a free port.
 func MetricsOn(t testing.TB) string { return "PROOF_METRICS_ADDR=" + FreeAddress(t) }
 
-// Start runs the program with the environment given on top of: a free port of the loopback, a data directory of its own,
-// testKey, no metrics, no rate limit. It returns once the program serves.
+// Start runs the program until the test ends, and returns once it serves. By default the program has a free port of the loopback, its
+// own data directory, TestKey, no metrics and no rate limit; env, of "NAME=value", overrides that.
 func Start(t *testing.T, env ...string) *Program {
 	t.Helper()
 	return StartVia(t, nil, env...)
 }
 
-// StartVia is start through another program, such as a shell.
+// StartVia is Start through another command, such as a shell: the path of the program is appended to via.
 func StartVia(t *testing.T, via []string, env ...string) *Program {
 	t.Helper()
 	p := launchVia(t, via, env...)
@@ -54,7 +54,7 @@ func StartVia(t *testing.T, via []string, env ...string) *Program {
 	return p
 }
 
-// Launch starts the program like start, but does not wait for it to serve.
+// Launch is Start without waiting for the program to serve.
 func Launch(t *testing.T, env ...string) *Program {
 	t.Helper()
 	return launchVia(t, nil, env...)
@@ -66,7 +66,7 @@ func launchVia(t *testing.T, via []string, env ...string) *Program {
 	p := &Program{Server: Server{Key: TestKey}, t: t, Stderr: &waitfor.Output{}, Exited: make(chan struct{})}
 	p.setEnv(env)
 	p.Cmd = exec.Command(args[0], args[1:]...)
-	p.Cmd.Env = p.Env // of repeated variables the last counts
+	p.Cmd.Env = p.Env // of a repeated variable the last one counts
 	p.Cmd.Stderr = p.Stderr
 	p.Cmd.Stdout = p.Stderr
 	DieWithUs(p.Cmd)
@@ -83,7 +83,7 @@ func launchVia(t *testing.T, via []string, env ...string) *Program {
 	return p
 }
 
-// setEnv completes an environment, and takes from it what tests ask about.
+// setEnv adds the defaults to an environment, and sets the fields of p that depend on it.
 func (p *Program) setEnv(env []string) {
 	p.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
@@ -106,7 +106,7 @@ func (p *Program) setEnv(env []string) {
 	}
 }
 
-// cleanUp ends the program and reads its log: no test passes over a data race, a panic or a key in it.
+// cleanUp kills the program, and fails the test when the log contains a data race, a panic or TestKey.
 func (p *Program) cleanUp() {
 	p.Kill()
 	log := p.Stderr.String()
@@ -121,7 +121,7 @@ func (p *Program) cleanUp() {
 	}
 }
 
-// Restart starts the program again after its end: same directory, same port, same environment.
+// Restart starts the program again after its end, with the same data directory, port and environment, followed by env.
 func (p *Program) Restart(env ...string) *Program {
 	p.t.Helper()
 	u, err := url.Parse(p.URL)
@@ -132,13 +132,13 @@ func (p *Program) Restart(env ...string) *Program {
 	return Start(p.t, append(again, env...)...)
 }
 
-// Command runs the program once more, with arguments and this one's environment, and waits for its end.
+// Command is RunProgram with the environment of p.
 func (p *Program) Command(t testing.TB, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	return RunProgram(t, p.Env, args...)
 }
 
-// RunProgram runs the program with an environment and arguments, and waits for its end.
+// RunProgram runs the program with an environment and arguments, waits for its end, and returns its output and exit status.
 func RunProgram(t testing.TB, env []string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -151,16 +151,16 @@ func RunProgram(t testing.TB, env []string, args ...string) (stdout, stderr stri
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// Kill ends the program as a crash would, with SIGKILL, and waits for its end.
+// Kill ends the program with SIGKILL, as a crash does, and waits for its end.
 func (p *Program) Kill() {
 	_ = p.Cmd.Process.Kill() // it may have ended
 	<-p.Exited
 }
 
-// Term asks the program to end, with SIGTERM. It does not wait: see wait and stop.
+// Term sends SIGTERM and does not wait. See Wait and Stop.
 func (p *Program) Term() { _ = p.Cmd.Process.Signal(syscall.SIGTERM) }
 
-// Wait waits for the program's end and returns its exit status.
+// Wait waits for the end of the program and returns its exit status, -1 when a signal ended it.
 func (p *Program) Wait() int {
 	p.t.Helper()
 	select {
@@ -180,7 +180,7 @@ func (p *Program) Stop() {
 	}
 }
 
-// AwaitLog waits until the program has written a line that holds the text, and returns that line.
+// AwaitLog waits until the log has a line that contains text, and returns the first such line.
 func (p *Program) AwaitLog(text string) string {
 	p.t.Helper()
 	line, ok := p.Stderr.Line(text, waitfor.Patience)
@@ -190,20 +190,23 @@ func (p *Program) AwaitLog(text string) string {
 	return line
 }
 
-// Metric returns a figure of the program's metrics, the sum over all labels if the name has none.
+// Metric returns the value of a metric. A name without labels gives the sum over all labels.
 func (p *Program) Metric(t testing.TB, name string) float64 {
 	t.Helper()
 	return p.Ops.metric(t, name)
 }
 
-// Descriptors returns the program's open descriptors, except those of connections that only this test keeps.
+// CloseIdleConnections closes the idle connections of Server.Request and what is built on it.
+func CloseIdleConnections() { httpClient.CloseIdleConnections() }
+
+// Descriptors returns the number of open descriptors of the program, without idle connections of the harness.
 func (p *Program) Descriptors(t testing.TB) float64 {
 	t.Helper()
-	HTTPClient.CloseIdleConnections()
+	CloseIdleConnections()
 	return p.Metric(t, "process_open_fds")
 }
 
-// Heap returns the bytes of live objects, after a collection: pages that are half empty are no leak.
+// Heap returns the bytes of live objects after two garbage collections: one frees what finalizers and pools keep.
 func (p *Program) Heap(t testing.TB) float64 {
 	t.Helper()
 	for range 2 {
@@ -212,7 +215,7 @@ func (p *Program) Heap(t testing.TB) float64 {
 	return p.Metric(t, "go_memstats_heap_alloc_bytes")
 }
 
-// Subscribers returns the number of open streams in /stats.
+// Subscribers returns the number of open streams according to /stats.
 func (p *Program) Subscribers(t testing.TB) int {
 	t.Helper()
 	var got struct{ Subscribers int }
@@ -222,8 +225,8 @@ func (p *Program) Subscribers(t testing.TB) int {
 	return got.Subscribers
 }
 
-// Ready reports whether /ready answers 200.
+// Ready reports whether the status of /ready is 200.
 func (p *Program) Ready() bool {
-	a, _ := p.Try("GET", "/ready", "")
+	a, _ := p.TryRequest("GET", "/ready", "")
 	return a.Status == 200
 }

@@ -12,13 +12,13 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// StreamRequest is a raw request for a stream; the query begins with a question mark, or is empty.
+// StreamRequest returns the bytes of an HTTP/1.1 request for a stream. The query starts with a question mark, or is empty.
 func StreamRequest(query string) string {
 	return "GET /events" + query + " HTTP/1.1\r\nHost: x\r\n\r\n"
 }
 
-// DialRaw opens a TCP connection and sends a request on it. Reads and writes fail after patience. With a local address
-// the connection comes from there; nil is any.
+// DialRaw opens a TCP connection to the server and sends a request on it. Reads and writes fail after waitfor.Patience. local is
+// the client's address; nil lets the kernel choose.
 func (s Server) DialRaw(local net.IP, request string) (*net.TCPConn, error) {
 	d := net.Dialer{Timeout: waitfor.Patience}
 	if local != nil {
@@ -36,7 +36,7 @@ func (s Server) DialRaw(local net.IP, request string) (*net.TCPConn, error) {
 	return conn.(*net.TCPConn), nil
 }
 
-// Raw is DialRaw for a connection that must come about, and that ends with the test.
+// Raw is DialRaw from any address. It fails the test on an error, and closes the connection when the test ends.
 func (s Server) Raw(t testing.TB, request string) *net.TCPConn {
 	t.Helper()
 	conn, err := s.DialRaw(nil, request)
@@ -47,7 +47,7 @@ func (s Server) Raw(t testing.TB, request string) *net.TCPConn {
 	return conn
 }
 
-// Stalled opens a stream, reads its first bytes and then nothing more, with as small a window as the kernel gives.
+// Stalled opens a stream with the smallest receive buffer that the kernel gives, reads 12 bytes and then nothing more.
 func (s Server) Stalled(t testing.TB) *net.TCPConn {
 	t.Helper()
 	conn := s.Raw(t, "")
@@ -59,7 +59,7 @@ func (s Server) Stalled(t testing.TB) *net.TCPConn {
 	return conn
 }
 
-// FreeAddress returns an address of the loopback that nobody listens on right now.
+// FreeAddress returns a loopback address and port on which no process listens at the moment.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	return fmt.Sprint("127.0.0.1:", natstest.FreePorts(t, 1)[0])

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,35 +16,36 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// Readers are many subscribers of one site that do not reconnect.
+// Readers are subscribers of one site that do not reconnect. They need less memory than Sources, so there can be thousands.
 type Readers struct {
-	All     []*reader
-	Arrived atomic.Int64 // signups, at all readers together
+	All     []*Reader
+	Arrived atomic.Int64 // signups received, by all readers together
 	Open    atomic.Int64 // streams that have not ended
 	Timed   atomic.Bool  // readers record when signups arrive
 	done    sync.WaitGroup
 }
 
-// reader is one of readers. Its fields may be read when its stream has ended, or with mu locked.
-type reader struct {
+// Reader is one of Readers. Mu must be held to read its fields while the stream is open.
+type Reader struct {
 	of    *Readers
 	close func()
-	Slow  func(pause time.Duration) // pauses after each batch that it reads, and the kernel buffers little for it
-	pause atomic.Int64              // nanoseconds
+	Slow  func(delay time.Duration) // delays each read, and makes the kernel's receive buffer small
+	delay atomic.Int64              // a time.Duration
 
-	Mu      sync.Mutex // guards the fields below
-	IDs     []string
-	Arrived []time.Time // of signups, while timed
-	Kinds   map[string]int
-	ready   string // data of the opening frame
-	Retry   time.Duration
-	InFrame bool // a frame has begun and not ended
-	Err     error
-	EndAt   time.Time
-	Status  int
+	Mu      sync.Mutex     // guards the fields below
+	IDs     []string       // of signups
+	Arrived []time.Time    // of signups, while Timed is set
+	Kinds   map[string]int // events by kind
+	ready   string         // data of the ready event
+	Retry   time.Duration  // newest retry field
+	InFrame bool           // the stream is in the middle of a frame
+	Err     error          // how the stream ended
+	EndAt   time.Time      // when the stream ended
+	Status  int            // of the response
 }
 
-// OpenReaders opens n streams and waits until each has its first event. Each reads until its stream ends.
+// OpenReaders opens n streams, at most 64 at a time, and returns when each has its first event. Each reads until its stream ends, at
+// the latest with the test.
 func OpenReaders(t testing.TB, s Server, n int, query string) *Readers {
 	t.Helper()
 	c := &Readers{}
@@ -51,7 +53,7 @@ func OpenReaders(t testing.TB, s Server, n int, query string) *Readers {
 	limit := make(chan struct{}, 64)
 	t.Cleanup(c.Close)
 	for range n {
-		r := &reader{of: c, Kinds: map[string]int{}, close: func() {}}
+		r := &Reader{of: c, Kinds: map[string]int{}, close: func() {}}
 		c.All = append(c.All, r)
 		c.Open.Add(1)
 		c.done.Go(func() {
@@ -64,19 +66,7 @@ func OpenReaders(t testing.TB, s Server, n int, query string) *Readers {
 				return
 			}
 			defer conn.Close()
-			conn.SetDeadline(time.Time{})
-			r.close = func() { conn.Close() }
-			r.Slow = func(pause time.Duration) {
-				conn.SetReadBuffer(1)
-				r.pause.Store(int64(pause))
-			}
-			resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 4<<10), nil)
-			if err != nil {
-				opened <- err
-				return
-			}
-			r.Status = resp.StatusCode
-			r.read(ssetest.NewReader(slowBody{resp.Body, &r.pause}, ""), opened)
+			r.run(conn, opened)
 		})
 	}
 	for range n {
@@ -87,6 +77,7 @@ func OpenReaders(t testing.TB, s Server, n int, query string) *Readers {
 	return c
 }
 
+// Close disconnects all readers and waits for the ends of their goroutines.
 func (c *Readers) Close() {
 	for _, r := range c.All {
 		r.close()
@@ -94,7 +85,24 @@ func (c *Readers) Close() {
 	c.done.Wait()
 }
 
-// slowBody waits before each read.
+// run reads a stream until its end. It sends the error of the first event, or nil, to opened.
+func (r *Reader) run(conn *net.TCPConn, opened chan<- error) {
+	conn.SetDeadline(time.Time{})
+	r.close = func() { conn.Close() }
+	r.Slow = func(delay time.Duration) {
+		conn.SetReadBuffer(1)
+		r.delay.Store(int64(delay))
+	}
+	resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 4<<10), nil)
+	if err != nil {
+		opened <- err
+		return
+	}
+	r.Status = resp.StatusCode
+	r.read(ssetest.NewReader(slowBody{resp.Body, &r.delay}, ""), opened)
+}
+
+// slowBody delays each read.
 type slowBody struct {
 	io.Reader
 	delay *atomic.Int64 // a time.Duration
@@ -105,7 +113,7 @@ func (b slowBody) Read(p []byte) (int, error) {
 	return b.Reader.Read(p)
 }
 
-func (r *reader) read(events *ssetest.Reader, opened chan<- error) {
+func (r *Reader) read(events *ssetest.Reader, opened chan<- error) {
 	for first := true; ; {
 		e, err := events.Next()
 		if e.Kind == ssetest.Heartbeat {
@@ -123,7 +131,7 @@ func (r *reader) read(events *ssetest.Reader, opened chan<- error) {
 }
 
 // take records an event, or the end of the stream.
-func (r *reader) take(e ssetest.Event, err error, events *ssetest.Reader) {
+func (r *Reader) take(e ssetest.Event, err error, events *ssetest.Reader) {
 	r.Mu.Lock()
 	defer r.Mu.Unlock()
 	r.Retry, r.InFrame = events.Retry, events.InFrame
@@ -144,7 +152,7 @@ func (r *reader) take(e ssetest.Event, err error, events *ssetest.Reader) {
 	}
 }
 
-// Await waits until n signups have arrived at each reader.
+// Await waits until the readers have received n signups each, on average; Audit checks each of them.
 func (c *Readers) Await(t testing.TB, n int, within time.Duration) {
 	t.Helper()
 	want := int64(n * len(c.All))
@@ -153,7 +161,7 @@ func (c *Readers) Await(t testing.TB, n int, within time.Duration) {
 	})
 }
 
-// Ended waits until every stream has ended.
+// Ended waits until all streams have ended.
 func (c *Readers) Ended(t testing.TB, within time.Duration) {
 	t.Helper()
 	waitfor.Until(t, within, func() bool { return c.Open.Load() == 0 }, func() string {
@@ -162,7 +170,7 @@ func (c *Readers) Ended(t testing.TB, within time.Duration) {
 	c.done.Wait()
 }
 
-// Audit compares what each reader received with what was published: everything, in order, once, without a gap.
+// Audit checks that each reader has received exactly the signups want, in order, and no gap.
 func (c *Readers) Audit(t testing.TB, want []string) {
 	t.Helper()
 	for i, r := range c.All {

@@ -15,8 +15,8 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// Recipe returns a proxy's configuration in .github/proxies, which the README of cmd/proofstream shows word for word, with
-// texts of it replaced.
+// Recipe returns the proxy configuration .github/proxies/name, with changes applied as by strings.NewReplacer. It fails the test when
+// a text to replace is missing. The README of cmd/proofstream shows the configuration word for word.
 func Recipe(t *testing.T, name string, changes ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(Root, ".github/proxies", name))
@@ -31,7 +31,8 @@ func Recipe(t *testing.T, name string, changes ...string) string {
 	return strings.NewReplacer(changes...).Replace(string(text))
 }
 
-// NginxByRecipe is an nginx as the README sets it up, not started yet.
+// NginxByRecipe returns the command of an nginx in front of p, configured as the README says, that listens on address. It does not
+// start it.
 func NginxByRecipe(t *testing.T, p *Program, a Authority, address string) *exec.Cmd {
 	t.Helper()
 	dir := t.TempDir()
@@ -49,21 +50,22 @@ func NginxByRecipe(t *testing.T, p *Program, a Authority, address string) *exec.
 	return exec.Command("nginx", "-p", dir, "-c", config, "-g", "daemon off; user root;")
 }
 
-// StartProxy starts a proxy, and returns the service as a visitor sees it through that, once it answers.
+// StartProxy starts a proxy that listens on address, waits until /ready succeeds through it, and returns the service as a visitor
+// reaches it through the proxy.
 func StartProxy(t *testing.T, a Authority, address string, proxy *exec.Cmd) Server {
 	t.Helper()
 	out, _ := StartProcess(t, proxy)
-	t.Cleanup(func() { // its children do not end with a kill
+	t.Cleanup(func() { // the workers of nginx survive a kill of their master
 		_ = proxy.Process.Signal(os.Interrupt)
 		waitfor.Within(waitfor.Patience, out.Ended)
 	})
 	front := Server{URL: "https://proof.example.com:" + address[strings.LastIndex(address, ":")+1:], Key: TestKey, Client: visitorThrough(t, a, address)}
-	waitfor.Until(t, waitfor.Patience, func() bool { a, _ := front.Try("GET", "/ready", ""); return a.Status == 200 }, out.String)
+	waitfor.Until(t, waitfor.Patience, func() bool { a, _ := front.TryRequest("GET", "/ready", ""); return a.Status == 200 }, out.String)
 	return front
 }
 
-// visitorThrough is a browser at 127.0.0.9, which the service does not trust, that finds
-// proof.example.com at the proxy.
+// visitorThrough returns the HTTP client of a visitor at 127.0.0.9, which is no trusted proxy. Every host name resolves to the
+// proxy's address.
 func visitorThrough(t *testing.T, a Authority, address string) *http.Client {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}
 	tr := &http.Transport{

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Root is the repository's folder, above the one in which the tests run.
+// Root is the root folder of the repository.
 var Root = root()
 
 func root() string {
@@ -26,7 +26,7 @@ func root() string {
 	panic("no go.mod above the folder of the tests")
 }
 
-// TextOf returns a file of the repository.
+// TextOf returns the content of a file; path is relative to Root.
 func TextOf(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(Root, path))
@@ -36,7 +36,7 @@ func TextOf(t *testing.T, path string) string {
 	return string(b)
 }
 
-// FilesOf returns the paths of all files of the repository whose names end so, except those of Git.
+// FilesOf returns the paths, relative to Root, of all files with a suffix, except those in .git.
 func FilesOf(t *testing.T, suffix string) (paths []string) {
 	t.Helper()
 	err := filepath.WalkDir(Root, func(path string, entry fs.DirEntry, err error) error {

@@ -15,45 +15,46 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// Source is a client of an event stream.
+// Source is a client of an event stream that records what it receives.
 type Source struct {
 	url    string
 	client *http.Client
 	header http.Header
-	// longest bounds the delay before a reconnection, whatever was asked for.
+	// longest bounds the delay before a reconnection, whatever the stream's retry field says.
 	longest time.Duration
 
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	Mu         sync.Mutex // guards the fields below
-	Events     []ssetest.Event
-	LastID     string
-	Retry      time.Duration
-	Conns      int         // begun with status 200
-	Ends       []end       // of connections
-	Heartbeats []time.Time // when they came
-	Head       http.Header // of the newest connection
-	Proto      int         // 2 of HTTP/2, of the newest connection
+	Mu         sync.Mutex      // guards the fields below
+	Events     []ssetest.Event // without heartbeats
+	LastID     string          // last event id, as the next connection sends it
+	Retry      time.Duration   // newest retry field; 0 when there was none
+	Conns      int             // connections with status 200
+	Ends       []End           // how each connection has ended
+	Heartbeats []time.Time     // when each heartbeat arrived
+	Head       http.Header     // response header of the newest connection
+	Proto      int             // major HTTP version of the newest connection
 }
 
-// end is how a connection, or an attempt at one, ended.
-type end struct {
-	Status int   // 0 when there was none
+// End says how a connection, or an attempt to connect, ended.
+type End struct {
+	Status int   // 0 without a response
 	Err    error // nil after a clean end
 }
 
-// Listen opens one stream, without reconnecting, and returns once its answer has begun. Headers are "Name: value".
+// Listen opens one stream that does not reconnect, and returns when its response header has arrived or the attempt has failed. The
+// query starts with a question mark, or is empty; headers have the form "Name: value".
 func (s Server) Listen(t testing.TB, query string, headers ...string) *Source {
 	t.Helper()
 	l := s.Source(query, headers...)
 	l.Start(t, false)
-	l.Await(t, "an answer", func() bool { return l.Conns > 0 || len(l.Ends) > 0 })
+	l.Await(t, "a response", func() bool { return l.Conns > 0 || len(l.Ends) > 0 })
 	return l
 }
 
-// Follow opens a stream that reconnects for ever as an EventSource does, from its last id, but with a delay of 50 ms at
-// most.
+// Follow opens a stream that reconnects as an EventSource does, from its last id, but after at most 50 ms. It returns after the first
+// event.
 func (s Server) Follow(t testing.TB, query string, headers ...string) *Source {
 	t.Helper()
 	l := s.Source(query, headers...)
@@ -62,7 +63,7 @@ func (s Server) Follow(t testing.TB, query string, headers ...string) *Source {
 	return l
 }
 
-// Source returns a client of the server's stream that is not connected yet.
+// Source returns a client of the server's stream that is not connected yet. See Listen for the parameters.
 func (s Server) Source(query string, headers ...string) *Source {
 	l := &Source{
 		url:     s.URL + "/events" + query,
@@ -81,7 +82,7 @@ func (s Server) Source(query string, headers ...string) *Source {
 	return l
 }
 
-// Start begins to read, until the test ends.
+// Start connects and reads until the test ends, with reconnect as Follow does, otherwise as Listen.
 func (s *Source) Start(t testing.TB, reconnect bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
@@ -106,10 +107,11 @@ func (s *Source) Start(t testing.TB, reconnect bool) {
 	}()
 }
 
-func (s *Source) connect(ctx context.Context) end {
+// connect opens one connection and reads it until its end.
+func (s *Source) connect(ctx context.Context) End {
 	r, err := http.NewRequestWithContext(ctx, "GET", s.url, nil)
 	if err != nil {
-		return end{Err: err}
+		return End{Err: err}
 	}
 	r.Header = s.header.Clone()
 	if s.LastID != "" { // written only on this goroutine
@@ -117,12 +119,17 @@ func (s *Source) connect(ctx context.Context) end {
 	}
 	resp, err := s.client.Do(r)
 	if err != nil {
-		return end{Err: err}
+		return End{Err: err}
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != 200 {
-		return end{Status: resp.StatusCode}
+		return End{Status: resp.StatusCode}
 	}
+	return s.read(resp)
+}
+
+// read records the events of one connection until its end.
+func (s *Source) read(resp *http.Response) End {
 	s.Mu.Lock()
 	conn := s.Conns
 	s.Conns, s.Head, s.Proto = s.Conns+1, resp.Header, resp.ProtoMajor
@@ -141,35 +148,35 @@ func (s *Source) connect(ctx context.Context) end {
 		}
 		s.Mu.Unlock()
 		if err == io.EOF {
-			return end{Status: 200}
+			return End{Status: 200}
 		}
 		if err != nil {
-			return end{Status: 200, Err: err}
+			return End{Status: 200, Err: err}
 		}
 	}
 }
 
-// Close ends the stream from the client's side, and waits for that.
+// Close disconnects the client and waits for the end of its goroutine.
 func (s *Source) Close() {
 	s.cancel()
 	<-s.done
 }
 
-// Ended waits until the one connection of listen has ended, and returns how.
-func (s *Source) Ended(t testing.TB) end {
+// Ended waits until the first connection has ended, and returns how.
+func (s *Source) Ended(t testing.TB) End {
 	t.Helper()
 	s.Await(t, "the end of the stream", func() bool { return len(s.Ends) > 0 })
 	return s.AllEnds()[0]
 }
 
-// AllEnds returns how each connection so far has ended.
-func (s *Source) AllEnds() []end {
+// AllEnds returns how each connection so far has ended, in order.
+func (s *Source) AllEnds() []End {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	return slices.Clone(s.Ends)
 }
 
-// Await waits until ready returns true; it is called with the source locked.
+// Await waits until ready returns true, up to waitfor.Patience. It calls ready with Mu held.
 func (s *Source) Await(t testing.TB, what string, ready func() bool) {
 	t.Helper()
 	waitfor.Until(t, waitfor.Patience, func() bool {
@@ -183,14 +190,14 @@ func (s *Source) Await(t testing.TB, what string, ready func() bool) {
 	})
 }
 
-// Received returns the events so far.
+// Received returns a copy of the events so far.
 func (s *Source) Received() []ssetest.Event {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	return slices.Clone(s.Events)
 }
 
-// AwaitEvents waits for n events of a kind, and returns all of that kind.
+// AwaitEvents waits for n events of a kind, and returns all of that kind so far, which may be more.
 func (s *Source) AwaitEvents(t testing.TB, kind string, n int) (events []ssetest.Event) {
 	t.Helper()
 	s.Await(t, fmt.Sprintf("%d events %q", n, kind), func() bool {

@@ -14,8 +14,8 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// StartTCPProxy passes TCP connections on until the test ends, and returns its address. dial connects to the server; when
-// it fails, the client is disconnected. down carries the answers, nil as they come.
+// StartTCPProxy starts a TCP proxy that runs until the test ends, and returns its address. dial connects to the server; when it
+// fails, the proxy disconnects the client. down copies the server's bytes to the client; nil copies them unchanged.
 func StartTCPProxy(t testing.TB, dial func() (net.Conn, error), down func(client, server net.Conn)) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -98,8 +98,8 @@ func (p *tcpProxy) close() {
 	p.done.Wait()
 }
 
-// Balance starts a load balancer that knows nothing but TCP: each connection goes to the next program that takes it, and
-// waits while none does.
+// Balance starts a TCP load balancer. Each connection goes to the next program that accepts it. While none does, the connection
+// waits, up to waitfor.Patience.
 func Balance(t testing.TB, programs ...*Program) Server {
 	t.Helper()
 	var addresses []string
@@ -118,35 +118,35 @@ func Balance(t testing.TB, programs ...*Program) Server {
 				return err == nil
 			}
 		}) {
-			return nil, errors.New("no backend takes a connection")
+			return nil, errors.New("no backend accepts a connection")
 		}
 		return conn, err
 	}, nil)
 	return Server{URL: "http://" + addr, Key: TestKey}
 }
 
-// slowLink passes bytes on to a server; those from there at most rate a second while that is positive, and none while it is
-// negative.
-type slowLink struct {
-	Addr string
-	Rate atomic.Int64
+// SlowLink is a TCP proxy that limits the rate of the bytes from the server.
+type SlowLink struct {
+	Addr string       // where it listens
+	Rate atomic.Int64 // bytes a second; 0 is no limit, negative stops them
 }
 
-func StartSlowLink(t testing.TB, port int) *slowLink {
+// StartSlowLink starts a link without a limit to a port of the loopback.
+func StartSlowLink(t testing.TB, port int) *SlowLink {
 	t.Helper()
-	s := &slowLink{}
+	s := &SlowLink{}
 	s.Addr = StartTCPProxy(t, func() (net.Conn, error) {
 		conn, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", port))
 		if err == nil {
 			conn.(*net.TCPConn).SetReadBuffer(16 << 10)
 		}
 		return conn, err
-	}, s.carry)
-	t.Cleanup(func() { s.Rate.Store(0) }) // before the proxy ends: see carry
+	}, s.copyDown)
+	t.Cleanup(func() { s.Rate.Store(0) }) // before the proxy ends: see copyDown
 	return s
 }
 
-func (s *slowLink) carry(client, server net.Conn) {
+func (s *SlowLink) copyDown(client, server net.Conn) {
 	for buf := make([]byte, 4<<10); ; {
 		n, err := server.Read(buf)
 		if err != nil {

@@ -17,12 +17,13 @@ import (
 	"time"
 )
 
-// Authority signs itself, for one name and the loopback.
+// Authority is a self-signed certificate for one host name, 127.0.0.1 and 127.0.0.7.
 type Authority struct {
 	Cert, Key []byte // PEM
 	Pool      *x509.CertPool
 }
 
+// NewAuthority creates a certificate that is valid for 90 days.
 func NewAuthority(t *testing.T, name string) Authority {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -59,7 +60,7 @@ func NewAuthority(t *testing.T, name string) Authority {
 	return a
 }
 
-// Write puts certificate and key into dir, the key first.
+// Write writes cert.pem and key.pem into dir, the key first, and returns their paths.
 func (a Authority) Write(t *testing.T, dir string) (cert, key string) {
 	t.Helper()
 	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
@@ -74,14 +75,14 @@ func (a Authority) Write(t *testing.T, dir string) (cert, key string) {
 	return cert, key
 }
 
-// Client trusts the authority and speaks HTTP/2 where it can.
+// Client returns an HTTP client that trusts the authority and prefers HTTP/2.
 func (a Authority) Client(t *testing.T) *http.Client {
 	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.Pool}, ForceAttemptHTTP2: true}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr}
 }
 
-// StartSecured starts the program with a certificate, and gives it the client that trusts that.
+// StartSecured is Start with the certificate of a. The program's Client trusts it.
 func StartSecured(t *testing.T, a Authority, env ...string) *Program {
 	t.Helper()
 	cert, key := a.Write(t, t.TempDir())

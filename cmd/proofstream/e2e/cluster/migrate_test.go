@@ -10,15 +10,15 @@ import (
 	"proofstream/stream/ssetest"
 )
 
-// A service that outgrows its machine: the log of each site goes with it to the cluster, with ids, times, cursors and
-// keys, also those of an erased event. The embedded log stays as it is, and a second start copies nothing twice.
+// A cluster takes over the embedded log of each site, with ids, times, cursors and idempotency keys, also that of an erased event. The
+// embedded log is not changed, and a second start copies nothing again.
 func TestClusterTakesAnEmbeddedLogOver(t *testing.T) {
 	e2e.Slow(t)
 	t.Parallel()
 	shop := []string{"PROOF_SITES_0_NAME=shop", "PROOF_SITES_0_API_KEYS=key-of-the-other-shop", "PROOF_SITES_0_ALLOWED_ORIGINS=*"}
 	one := e2e.Start(t, append(shop, "PROOF_RETAIN=25")...)
 	stream := one.Follow(t, "")
-	old := one.PostMany(t, "old", 30) // of which retention removes some
+	old := one.PostMany(t, "old", 30) // retention removes some of them
 	keyed, err := one.TryPost("a key", "user_name=keyed")
 	if err != nil {
 		t.Fatal(err)
@@ -49,17 +49,17 @@ func TestClusterTakesAnEmbeddedLogOver(t *testing.T) {
 		}
 		for key, id := range map[string]string{"a key": keyed, "a key of an erased event": erased} {
 			if again, duplicate, err := p.PostKeyed(key, "user_name=again"); again != id || !duplicate || err != nil {
-				t.Errorf("a retry with %s was answered %s, duplicate %v, %v; want %s", key, again, duplicate, err, id)
+				t.Errorf("a retry with %s: got %s, duplicate %v, %v; want %s", key, again, duplicate, err, id)
 			}
 		}
 		checkResumes(t, p, stream.Received(), old, erased)
 	}
 	if id := three.Post(t); e2e.Sequence(id) != e2e.Sequence(erased)+2 {
-		t.Errorf("a new event is %s, not just after %s and its retraction", id, erased)
+		t.Errorf("a new event is %s, want the second sequence after %s, which is followed by its retraction", id, erased)
 	}
 	two.Stop()
 	two.Restart()
-	if n := c.Stored(); n != 25 { // what was kept, less the erased event, and the new one
+	if n := c.Stored(); n != 25 { // the kept events without the erased one, and the new one
 		t.Errorf("%d events in the stream, want 25", n)
 	}
 	if again, stderr, status := one.Command(t, "export"); again != exported {
@@ -67,7 +67,7 @@ func TestClusterTakesAnEmbeddedLogOver(t *testing.T) {
 	}
 }
 
-// lines returns all of each event that a page gets.
+// lines returns kind, id and data of each event.
 func lines(events []ssetest.Event) (lines []string) {
 	for _, e := range events {
 		lines = append(lines, e.Kind+" "+e.ID+" "+e.Data)
@@ -75,14 +75,14 @@ func lines(events []ssetest.Event) (lines []string) {
 	return lines
 }
 
-// checkResumes checks that each cursor of an embedded log goes on in the cluster as it would have there: the stream from
-// then on, with everything in its old bytes.
+// checkResumes checks that each cursor of the embedded log resumes in the cluster with exactly the events, byte for byte, that the
+// embedded log would have sent.
 func checkResumes(t *testing.T, p *e2e.Program, streamed []ssetest.Event, old []string, erased string) {
 	t.Helper()
 	streamed = slices.DeleteFunc(slices.Clone(streamed), func(e ssetest.Event) bool {
 		return e.Kind != "signup" && e.Kind != "retract" || e.ID == erased
 	})
-	oldest := len(streamed) - 24 // events kept: 25, less the erased one
+	oldest := len(streamed) - 24 // 25 events are kept, one of them is erased
 	for i, from := range old {
 		want, replay := streamed[max(i+1, oldest):], `"complete"`
 		if i+1 < oldest {
@@ -100,7 +100,7 @@ func checkResumes(t *testing.T, p *e2e.Program, streamed []ssetest.Event, old []
 	}
 }
 
-// A log that a service still runs on is not copied: what it stores meanwhile would be lost.
+// An embedded log that a service still uses is not copied: what that service stores afterwards would be lost.
 func TestClusterWaitsForTheEmbeddedService(t *testing.T) {
 	e2e.Slow(t)
 	t.Parallel()
@@ -112,11 +112,11 @@ func TestClusterWaitsForTheEmbeddedService(t *testing.T) {
 		t.Errorf("got status %d:\n%s", status, two.Stderr)
 	}
 	if names := c.Streams(); len(names) != 0 {
-		t.Errorf("it has made %q", names)
+		t.Errorf("it made %q", names)
 	}
 }
 
-// An export reads what the cluster has, and makes no stream: an empty one would keep the embedded log from being copied.
+// An export creates no stream: an empty stream would prevent the copy of the embedded log.
 func TestClusterExportMakesNothing(t *testing.T) {
 	t.Parallel()
 	c := e2e.StartNATS(t, 1)
@@ -131,6 +131,6 @@ func TestClusterExportMakesNothing(t *testing.T) {
 		t.Errorf("a backup of a cluster: status %d, %s", status, stderr)
 	}
 	if names := c.Streams(); len(names) != 0 {
-		t.Errorf("it has made %q", names)
+		t.Errorf("it made %q", names)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// /stats counts the streams of all nodes, its own at once; those of a node that dies or stops no more.
+// /stats counts the streams of all nodes, and those of its own node at once. It stops counting those of a node that is killed or stopped.
 func TestClusterCountsEveryNode(t *testing.T) {
 	t.Parallel()
 	c := e2e.StartNATS(t, 1)
@@ -41,7 +41,7 @@ func TestClusterCountsEveryNode(t *testing.T) {
 	a.AwaitSubscribers(t, 3)
 }
 
-// A node whose settings differ says so and leaves the stream as it is, unless PROOF_NATS_UPDATE lets it change it.
+// A node whose settings differ logs that and does not change the stream, except with PROOF_NATS_UPDATE=true.
 func TestClusterKeepsItsSettings(t *testing.T) {
 	t.Parallel()
 	c := e2e.StartNATS(t, 1)
@@ -56,8 +56,8 @@ func TestClusterKeepsItsSettings(t *testing.T) {
 	}
 }
 
-// A node that the log reaches over a slow line is not ready, and exports its lag. It serves cursors that it has not reached
-// yet: nothing is repeated, and nothing lost.
+// A node that lags behind the log is not ready, and exports its lag. A cursor that it has not reached yet resumes without a repeated or
+// lost event.
 func TestClusterLaggingNode(t *testing.T) {
 	t.Parallel()
 	c := e2e.StartNATS(t, 1)
@@ -66,9 +66,9 @@ func TestClusterLaggingNode(t *testing.T) {
 	b := e2e.Start(t, append(c.Env(e2e.MetricsOn(t)), "PROOF_NATS_URL=nats://"+link.Addr)...)
 	b.Listen(t, "")
 	a.Post(t)
-	// The node sleeps while others post, so that it lags when it wakes, however fast this machine is. The link carries about a
-	// thousand events a second: slow enough to see the lag, fast enough that half a second's worth of events, which NATS has on its
-	// way at once, delays no answer for too long.
+	// The node is stopped during the posts, so that it lags afterwards, however fast this machine is. The link then takes about a
+	// thousand events a second: slow enough to see the lag, and fast enough for responses, which wait behind up to half a second of
+	// events that NATS has sent.
 	b.Cmd.Process.Signal(syscall.SIGSTOP)
 	acknowledged := a.Burst(t, 5000)
 	link.Rate.Store(300_000)
@@ -82,7 +82,7 @@ func TestClusterLaggingNode(t *testing.T) {
 	middle := b.Follow(t, "", "Last-Event-ID: "+acknowledged[len(acknowledged)-10])
 	link.Rate.Store(0)
 	waitfor.Until(t, waitfor.Patience, func() bool { return b.Get(t, "/ready").Body == "ready" }, func() string { return b.Get(t, "/ready").Body })
-	ahead.Ready(t) // the log may not have answered in time before: then it was told to retry later
+	ahead.Ready(t) // a slow response of the log may have ended earlier attempts with busy
 	last := a.Post(t)
 	if got := e2e.IDs(ahead.AwaitEvents(t, "signup", 1)); got[0] != last || !strings.Contains(ahead.Ready(t).Data, "complete") {
 		t.Errorf("from %s on: got %v after %s, want only %s", newest, got, ahead.Ready(t).Data, last)
@@ -93,7 +93,7 @@ func TestClusterLaggingNode(t *testing.T) {
 	}
 }
 
-// A signup that one node erases while another lags is no gap there.
+// An event that one node erases while another lags is no gap on the other.
 func TestClusterEraseElsewhere(t *testing.T) {
 	t.Parallel()
 	c := e2e.StartNATS(t, 1)
@@ -104,7 +104,7 @@ func TestClusterEraseElsewhere(t *testing.T) {
 	first := a.Post(t)
 	s.AwaitEvents(t, "signup", 1)
 	link.Rate.Store(-1)
-	a.Burst(t, 2000) // more than what is on its way to the other node at once
+	a.Burst(t, 2000) // more than the buffers between NATS and the other node hold
 	erased := a.Post(t, "user_name=erased")
 	last := a.Post(t)
 	a.Erase(t, erased)
@@ -115,7 +115,7 @@ func TestClusterEraseElsewhere(t *testing.T) {
 	}
 }
 
-// A service that waits for NATS ends on SIGTERM; one that finds a stream that is not its own says what to do.
+// A service that waits for NATS exits on SIGTERM. A service that finds a stream with other subjects exits and says what to change.
 func TestClusterEndsWhileWaiting(t *testing.T) {
 	e2e.Slow(t)
 	t.Parallel()
@@ -124,7 +124,7 @@ func TestClusterEndsWhileWaiting(t *testing.T) {
 	p.Stop()
 	c := e2e.StartNATS(t, 1)
 	natstest.Ask(c.Cluster, "make a stream", func(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
-		return js.CreateStream(ctx, jetstream.StreamConfig{Name: e2e.DefaultStream, Subjects: []string{"somebody.else"}})
+		return js.CreateStream(ctx, jetstream.StreamConfig{Name: e2e.DefaultStream, Subjects: []string{"another.program"}})
 	})
 	p = e2e.Launch(t, c.Env()...)
 	if status := p.Wait(); status != 1 || !strings.Contains(p.Stderr.String(), "PROOF_NATS_STREAM") {
@@ -132,8 +132,8 @@ func TestClusterEndsWhileWaiting(t *testing.T) {
 	}
 }
 
-// What a node answers about the log is what the log has right after a post or an erasure was answered, by whatever node:
-// also when the stream keeps less than each node is configured to.
+// Right after the response to a post or an erasure on any node, /stats and /recent of every node agree with the log. This also holds
+// when the stream keeps fewer events than a node is configured to.
 func TestClusterNumbersAgree(t *testing.T) {
 	t.Parallel()
 	c := e2e.StartNATS(t, 1)
@@ -169,7 +169,7 @@ func TestClusterNumbersAgree(t *testing.T) {
 		nodes[i%2].Erase(t, id)
 		kept = slices.DeleteFunc(kept, func(have string) bool { return have == id })
 		if i == 0 {
-			kept = kept[1:] // the log was full: the retraction took the room of the oldest; of those after it the erased had it
+			kept = kept[1:] // the log was full: the first retraction pushed out the oldest event, the later ones take the place of the erased events
 		}
 		check()
 	}

@@ -16,7 +16,7 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// Each promise has its number once, and names tests that exist: a table that names others promises what nobody checks.
+// Each number in PROMISES.md is there once and names a test, and each test that a document names exists.
 func TestPromisesNameTestsThatExist(t *testing.T) {
 	exists := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
@@ -29,7 +29,7 @@ func TestPromisesNameTestsThatExist(t *testing.T) {
 	numbers := map[string]bool{}
 	for _, promise := range row.FindAllStringSubmatch(e2e.TextOf(t, ".github/PROMISES.md"), -1) {
 		if numbers[promise[1]] {
-			t.Errorf("promise %s is there twice", promise[1])
+			t.Errorf("promise %s is in the table twice", promise[1])
 		}
 		numbers[promise[1]] = true
 		if !strings.Contains(promise[2], "`") {
@@ -48,8 +48,8 @@ func TestPromisesNameTestsThatExist(t *testing.T) {
 	}
 }
 
-// Every link to a file of the repository, and to a heading in it, leads there.
-func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
+// Every link in a document to a file of the repository, or to a heading in one, has an existing target.
+func TestLinksInDocumentsHaveTargets(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]*)\)`)
 	for _, path := range e2e.FilesOf(t, ".md") {
 		for _, m := range link.FindAllStringSubmatch(e2e.TextOf(t, path), -1) {
@@ -70,7 +70,7 @@ func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 	}
 }
 
-// headingsOf returns the headings of a document as code hosts name them in links.
+// headingsOf returns the anchors of the headings of a document, as code hosts form them.
 func headingsOf(text string) (names []string) {
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
 		name := regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
@@ -79,7 +79,7 @@ func headingsOf(text string) (names []string) {
 	return names
 }
 
-// Every path in a document that begins with one of our directories exists.
+// Every path in a document that starts with a directory of the repository exists.
 func TestPathsInDocumentsExist(t *testing.T) {
 	path := regexp.MustCompile("(?m)(?:^|[\\s`(\"])(?:\\./)?((?:\\.adr|\\.ci|\\.github|api|assets|cmd|stream)/[\\w./-]*\\w)")
 	for _, document := range e2e.FilesOf(t, ".md") {
@@ -114,7 +114,7 @@ func TestReadmeGivesAReasonForEachModule(t *testing.T) {
 	}
 }
 
-// codeBlocks returns the fenced blocks of a language in a section of a document; of the whole document without a heading.
+// codeBlocks returns the fenced code blocks of a language in the section with a heading; "" is the whole document.
 func codeBlocks(text, heading, language string) (blocks []string) {
 	if heading != "" {
 		_, text, _ = strings.Cut(text, "\n## "+heading+"\n")
@@ -126,18 +126,18 @@ func codeBlocks(text, heading, language string) (blocks []string) {
 	return blocks
 }
 
-// The first command of the README, run as it stands, starts the service, nothing configured, and prints the line that the
-// README shows; each request that the README shows gets the answer that it shows. The demo page is there.
+// The command of the README's section "Try it" starts the service without configuration and prints the curl line that the README shows.
+// Each request that the README shows gets the response that it shows. The demo page is served.
 func TestReadmeCommandsDoWhatTheyShow(t *testing.T) {
 	e2e.Slow(t)
 	e2e.Need(t, "curl")
 	readme := e2e.TextOf(t, "README.md")
 	blocks := codeBlocks(readme, "Try it", "sh")
 	if len(blocks) != 1 {
-		t.Fatalf("got %d blocks of commands to begin with, want 1", len(blocks))
+		t.Fatalf("got %d blocks of commands in section Try it, want 1", len(blocks))
 	}
 	log := runBlock(t, blocks[0])
-	line, ok := log.Line("curl -d", time.Minute) // with time to compile
+	line, ok := log.Line("curl -d", time.Minute) // includes the time to compile
 	if !ok {
 		t.Fatalf("no curl line in\n%s", log)
 	}
@@ -159,7 +159,7 @@ func TestReadmeCommandsDoWhatTheyShow(t *testing.T) {
 	}
 }
 
-// runBlock runs commands in the root of the repository, in a shell, until the end of the test.
+// runBlock runs shell commands in the root of the repository until the end of the test, and returns their stderr.
 func runBlock(t *testing.T, commands string) *waitfor.Output {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", commands)
@@ -167,7 +167,7 @@ func runBlock(t *testing.T, commands string) *waitfor.Output {
 	cmd.Env = append(os.Environ(), "PROOF_ADDR=127.0.0.1:0", "PROOF_METRICS_ADDR=off", "PROOF_DATA_DIR="+t.TempDir())
 	out := &waitfor.Output{}
 	cmd.Stderr = out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run does not pass signals on: all of them are ended together
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run forwards no signals, so the test kills the process group
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -178,22 +178,23 @@ func runBlock(t *testing.T, commands string) *waitfor.Output {
 	return out
 }
 
-// checkTranscript runs a command, and compares its output with what is shown after it: ids, times and delays may differ.
+// checkTranscript runs the command in the first line of a transcript and compares its output with the other lines. Ids, times and delays
+// may differ.
 func checkTranscript(t *testing.T, transcript, url, key string) {
 	t.Helper()
 	command, shown, _ := strings.Cut(transcript, "\n")
 	run := strings.ReplaceAll(command, "http://localhost:6009", url)
-	run = strings.Replace(run, "curl ", "curl -sS --max-time 1 ", 1) // a stream does not end by itself
+	run = strings.Replace(run, "curl ", "curl -sS --max-time 1 ", 1) // a stream does not end
 	cmd := exec.Command("sh", "-c", run)
 	cmd.Env = append(os.Environ(), "KEY="+key)
 	out, err := cmd.CombinedOutput()
 	got := regexp.MustCompile(`(?m)^curl: \(28\).*\n`).ReplaceAllString(string(out), "")
 	if got, want := strings.TrimSpace(anyTime(got)), strings.TrimSpace(anyTime(shown)); got != want {
-		t.Errorf("%s\ngot\n%s\n(%v), and the README shows\n%s", command, got, err, want)
+		t.Errorf("%s\ngot\n%s\n(%v), want as in the README\n%s", command, got, err, want)
 	}
 }
 
-// The commands that the embedded log's README shows work beside a running service.
+// The shell commands in the README of the embedded log succeed beside a running service.
 func TestCommandsForTheEmbeddedLogWork(t *testing.T) {
 	e2e.Need(t, "sqlite3")
 	dir := t.TempDir()
@@ -217,7 +218,7 @@ func TestCommandsForTheEmbeddedLogWork(t *testing.T) {
 	}
 }
 
-// anyTime replaces what differs from one run to the next.
+// anyTime replaces ids, times and delays, which differ from one run to the next, by placeholders.
 func anyTime(text string) string {
 	for i, pattern := range []string{`\b[a-z0-9]{6}-(\d+)\b`, `\d{4}-\d\d-\d\dT[\d:.]+Z`, `retry: \d+`} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, fmt.Sprint("<", i, " $1>"))

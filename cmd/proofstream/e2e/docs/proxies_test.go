@@ -12,6 +12,7 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
+// The README shows the tested proxy configurations word for word.
 func TestReadmeHasTheProxyRecipes(t *testing.T) {
 	readme := e2e.TextOf(t, "cmd/proofstream/README.md")
 	for _, name := range []string{"nginx.conf", "Caddyfile"} {
@@ -21,6 +22,7 @@ func TestReadmeHasTheProxyRecipes(t *testing.T) {
 	}
 }
 
+// Streams pass nginx at once, and limits apply to the visitor's address.
 func TestNginxRecipe(t *testing.T) {
 	e2e.Slow(t)
 	e2e.Need(t, "nginx")
@@ -28,6 +30,7 @@ func TestNginxRecipe(t *testing.T) {
 	throughProxy(t, p, a, address, e2e.NginxByRecipe(t, p, a, address))
 }
 
+// Streams pass Caddy at once, and limits apply to the visitor's address.
 func TestCaddyRecipe(t *testing.T) {
 	e2e.Slow(t)
 	e2e.Need(t, "caddy")
@@ -50,8 +53,7 @@ func TestCaddyRecipe(t *testing.T) {
 	throughProxy(t, p, a, address, cmd)
 }
 
-// proxied starts a program that trusts the loopback's first address as its proxy, and finds an
-// address for that.
+// proxied starts a program that trusts 127.0.0.1 as its proxy, and returns it with a certificate and a free address for the proxy.
 func proxied(t *testing.T) (*e2e.Program, e2e.Authority, string) {
 	t.Helper()
 	return e2e.Start(t, "PROOF_TRUSTED_PROXIES=127.0.0.1/32"), e2e.NewAuthority(t, "proof.example.com"), e2e.FreeAddress(t)
@@ -65,7 +67,7 @@ func throughProxy(t *testing.T, p *e2e.Program, a e2e.Authority, address string,
 	checkVisitorsAreDistinguished(t, front)
 }
 
-// checkStreamsPassAtOnce: the first bytes and each event come through as they are sent, over HTTP/2.
+// checkStreamsPassAtOnce checks that the ready event and each signup pass the proxy before the next one is posted, over HTTP/2.
 func checkStreamsPassAtOnce(t *testing.T, p *e2e.Program, front e2e.Server) {
 	t.Helper()
 	s := front.Listen(t, "")
@@ -77,7 +79,7 @@ func checkStreamsPassAtOnce(t *testing.T, p *e2e.Program, front e2e.Server) {
 		}
 	}
 	if s.Proto != 2 || s.Head.Get("Strict-Transport-Security") == "" {
-		t.Errorf("the proxy answers with HTTP/%d, HSTS %q", s.Proto, s.Head.Get("Strict-Transport-Security"))
+		t.Errorf("the proxy responds with HTTP/%d, HSTS %q", s.Proto, s.Head.Get("Strict-Transport-Security"))
 	}
 	s.Close()
 	if a := front.Get(t, "/stats", "Origin: "+front.URL); a.Status != 200 {
@@ -85,11 +87,11 @@ func checkStreamsPassAtOnce(t *testing.T, p *e2e.Program, front e2e.Server) {
 	}
 }
 
-// checkVisitorsAreDistinguished: limits apply to the visitor's address, whatever X-Forwarded-For it sends.
+// checkVisitorsAreDistinguished checks that the limit on wrong keys applies to the visitor's address, whatever X-Forwarded-For it sends.
 func checkVisitorsAreDistinguished(t *testing.T, front e2e.Server) {
 	t.Helper()
 	for i := range 21 {
-		a := front.Ask(t, "POST", "/signup", "user_name=A", "Content-Type: application/x-www-form-urlencoded",
+		a := front.Request(t, "POST", "/signup", "user_name=A", "Content-Type: application/x-www-form-urlencoded",
 			"X-API-Key: not-the-key", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i))
 		if want := map[bool]int{true: 429, false: 401}[i == 20]; a.Status != want {
 			t.Fatalf("wrong key %d: got %d, want %d", i+1, a.Status, want)

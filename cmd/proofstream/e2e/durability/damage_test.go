@@ -13,19 +13,19 @@ import (
 	"proofstream/stream/ssetest"
 )
 
-// Files of the log are damaged while the program is stopped. Log and metric say so, and it serves what is intact
-// under the ids that were acknowledged: on streams, for retries and for erasure. Cursors from before get a gap with a cursor
-// to resume from. One more restart changes nothing, and the damaged file is kept. A repeated, altered or
-// renumbered event would show a visitor the same card twice, or a wrong one.
+// Files of the log are damaged while the program is stopped. After the start a log line and the metric report the damage. Intact
+// events keep their ids: on streams, for retries and for erasures. Cursors from before the damage get a gap with a cursor to resume
+// from. One more restart changes nothing, and the damaged file is kept. A repeated, altered or renumbered event would show a visitor
+// the same card twice, or a wrong one.
 func TestDamageTellsGapsAndKeepsIDs(t *testing.T) {
 	e2e.Slow(t)
 	const posts = 30
 	for _, c := range []struct {
 		name   string
 		damage func(t *testing.T, db string)
-		kill   bool // end with a crash, so that the newest is in the write-ahead log
-		least  int  // events that are left
-		kept   bool // the damaged file is moved aside
+		kill   bool // end with SIGKILL, which leaves the newest events in the write-ahead log
+		least  int  // events that must be intact
+		kept   bool // the damaged file must be kept under another name
 	}{
 		{"a changed bit in an event", func(t *testing.T, db string) { flip(t, db, "visitor 12") }, false, posts - 1, true},
 		{"a changed bit in the schema", func(t *testing.T, db string) { flip(t, db, "CREATE TABLE events") }, false, posts, true},
@@ -46,7 +46,7 @@ func TestDamageTellsGapsAndKeepsIDs(t *testing.T) {
 			c.damage(t, filepath.Join(p.Dir, "proofstream.db"))
 			p = p.Restart()
 			if n := p.Metric(t, "proofstream_log_damage"); n < 1 || !strings.Contains(p.Stderr.String(), "level=ERROR") {
-				t.Errorf("the metric says %v; the log says:\n%s", n, p.Stderr)
+				t.Errorf("got metric %v, want at least 1, and log\n%s", n, p.Stderr)
 			}
 			left := intact(t, p, old, c.least)
 			checkGaps(t, p, old, left)
@@ -61,7 +61,7 @@ func TestDamageTellsGapsAndKeepsIDs(t *testing.T) {
 	}
 }
 
-// intact returns the ids that the log still has, each of which must be of a signup as it was posted.
+// intact returns the ids in the log. Each must be the id of a signup as it was posted, and there must be at least least of them.
 func intact(t *testing.T, p *e2e.Program, old []string, least int) (left []string) {
 	t.Helper()
 	stdout, stderr, status := p.Command(t, "export")
@@ -71,7 +71,7 @@ func intact(t *testing.T, p *e2e.Program, old []string, least int) (left []strin
 	for line := range strings.Lines(stdout) {
 		id, name := ssetest.Field(line, "id"), ssetest.Field(line, "user_name")
 		if i := slices.Index(old, id); i < 0 || name != fmt.Sprint("visitor ", i) {
-			t.Errorf("%s is %q, which nobody posted under that id", id, name)
+			t.Errorf("%s is %q, which was not posted under that id", id, name)
 		}
 		left = append(left, id)
 	}
@@ -81,8 +81,8 @@ func intact(t *testing.T, p *e2e.Program, old []string, least int) (left []strin
 	return left
 }
 
-// checkGaps checks that every cursor from before gets a gap, with what is left after it, and that the cursor in
-// the gap is one to resume from.
+// checkGaps checks that every old cursor gets a gap and then the intact events after it, and that the cursor of the gap can be resumed
+// from.
 func checkGaps(t *testing.T, p *e2e.Program, old, left []string) {
 	t.Helper()
 	for _, from := range old {
@@ -97,12 +97,12 @@ func checkGaps(t *testing.T, p *e2e.Program, old, left []string) {
 		got, again := e2e.IDs(s.AwaitEvents(t, "signup", len(want))), s.Ready(t)
 		s.Close()
 		if !strings.Contains(again.Data, `"replay":"complete"`) || !slices.Equal(got, want) {
-			t.Errorf("from %s, given to the cursor %s: got %s and %q, want %q", opening.ID, from, again.Data, got, want)
+			t.Errorf("from %s, the cursor of the gap after %s: got %s and %q, want %q", opening.ID, from, again.Data, got, want)
 		}
 	}
 }
 
-// checkUse checks that retries find the events that are left, that they can be erased, and that new ones get new ids.
+// checkUse checks that a retry of an intact event returns its id, that such an event can be erased, and that a new event gets a new id.
 func checkUse(t *testing.T, p *e2e.Program, old, left []string) {
 	t.Helper()
 	for _, id := range left {
@@ -115,11 +115,11 @@ func checkUse(t *testing.T, p *e2e.Program, old, left []string) {
 		p.Erase(t, left[0])
 	}
 	if id := p.Post(t); slices.Contains(old, id) {
-		t.Errorf("the id %s was given twice", id)
+		t.Errorf("id %s was used twice", id)
 	}
 }
 
-// postOrders posts n signups with a key each.
+// postOrders posts n signups, each with its own idempotency key, and returns their ids.
 func postOrders(t *testing.T, p *e2e.Program, n int) (ids []string) {
 	t.Helper()
 	for i := range n {
@@ -139,7 +139,7 @@ func removeFile(t *testing.T, path string) {
 	}
 }
 
-// flip changes one bit in the first place where the file has the text.
+// flip inverts a bit of the first occurrence of text in a file.
 func flip(t *testing.T, path, text string) {
 	t.Helper()
 	edit(t, path, func(b []byte) []byte {
@@ -152,12 +152,13 @@ func flip(t *testing.T, path, text string) {
 	})
 }
 
+// zero overwrites n bytes of a file with zeros.
 func zero(t *testing.T, path string, from, n int) {
 	t.Helper()
 	edit(t, path, func(b []byte) []byte { clear(b[from : from+n]); return b })
 }
 
-// truncate removes a number of bytes from the end of a file, or all with -1.
+// truncate removes by bytes from the end of a file; -1 removes all.
 func truncate(t *testing.T, path string, by int) {
 	t.Helper()
 	edit(t, path, func(b []byte) []byte {
@@ -168,6 +169,7 @@ func truncate(t *testing.T, path string, by int) {
 	})
 }
 
+// edit replaces the content of a file.
 func edit(t *testing.T, path string, change func([]byte) []byte) {
 	t.Helper()
 	b, err := os.ReadFile(path)

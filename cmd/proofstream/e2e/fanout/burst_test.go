@@ -9,7 +9,7 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// A burst of posts, far more than channels hold, ends nobody who reads, however slowly, and loses nothing.
+// A burst of many more posts than a subscriber's channel holds disconnects no subscriber that reads, however slowly, and loses nothing.
 func TestBurstEndsNobodyWhoReads(t *testing.T) {
 	e2e.Slow(t)
 	n, posts := e2e.Scaled(200, 5000), 1000
@@ -26,11 +26,11 @@ func TestBurstEndsNobodyWhoReads(t *testing.T) {
 	}
 	c.Audit(t, want)
 	if caught := p.Metric(t, "proofstream_catchups_total"); caught == 0 {
-		t.Error("nobody lagged: this was no burst, or catch-ups are not counted")
+		t.Error("no subscriber lagged: the burst was too small, or catch-ups are not counted")
 	}
 }
 
-// Subscribers that missed thousands of events get all of them in one connection while posts go on.
+// Subscribers that missed thousands of events get all of them on one connection during live posts.
 func TestLaggingSubscribersCatchUpWhilePostsGoOn(t *testing.T) {
 	e2e.Slow(t)
 	n := e2e.Scaled(2000, 10_000)
@@ -40,7 +40,7 @@ func TestLaggingSubscribersCatchUpWhilePostsGoOn(t *testing.T) {
 	live := e2e.StartLoad(t, p.Server, 0, 1, 0)
 	c := e2e.OpenReaders(t, p.Server, 10, "?last_event_id="+first)
 	c.Await(t, n, 2*waitfor.Patience)
-	live.End()
+	live.Stop()
 	want = append(want, live.IDs()...)
 	c.Await(t, len(want), 2*waitfor.Patience)
 	c.Audit(t, want)
@@ -49,8 +49,7 @@ func TestLaggingSubscribersCatchUpWhilePostsGoOn(t *testing.T) {
 	}
 }
 
-// A reader that accepts no bytes is disconnected 10 to 15 s after its last byte, the others get everything meanwhile, and it
-// leaves no descriptor open.
+// A stalled reader is disconnected 10 to 15 s after its last byte, and its descriptor is closed. The other readers get everything.
 func TestStalledReaderCostsOnlyItself(t *testing.T) {
 	e2e.Slow(t)
 	t.Parallel()
@@ -61,7 +60,7 @@ func TestStalledReaderCostsOnlyItself(t *testing.T) {
 		p.Stalled(t)
 	}
 	began := time.Now()
-	p.Burst(t, 1000) // more than the kernel holds for them
+	p.Burst(t, 1000) // more than the kernel buffers for a connection
 	posting := time.Since(began)
 	c.Await(t, 1000, 2*waitfor.Patience)
 	waitfor.Until(t, 15*time.Second+waitfor.Patience, func() bool { return p.Metric(t, `proofstream_streams_ended_total{reason="slow"}`) == 10 },
@@ -69,7 +68,7 @@ func TestStalledReaderCostsOnlyItself(t *testing.T) {
 			return fmt.Sprint(p.Metric(t, `proofstream_streams_ended_total{reason="slow"}`), " of 10 were disconnected")
 		})
 	if took := time.Since(began); took < 10*time.Second || took > posting+17*time.Second {
-		t.Errorf("they were disconnected after %v of which %v went by posting, want 10 to 15 s after their last byte", took, posting)
+		t.Errorf("disconnected after %v, of which the posts took %v; want 10 to 15 s after their last byte", took, posting)
 	}
 	waitfor.Until(t, waitfor.Patience, func() bool { return p.Descriptors(t) <= before+1 }, func() string {
 		return fmt.Sprintf("%v descriptors, %v before", p.Descriptors(t), before)

@@ -17,15 +17,14 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// Many readers that are slow and missed much hold at most a buffer of events each in memory, measured in the whole process:
-// PROOF_BUFFER is the bound. It holds while they read nothing in the middle of what they missed, while they then get all of
-// it, and while they are stalled with live events. With PROOF_TEST_LONG=1 there are 500, and 2,000 events of the largest
-// kind wait for each of them.
+// Each slow reader takes at most the memory of PROOF_BUFFER events, measured as heap of the whole process. This holds while the readers
+// stop in the middle of what they missed, while they get the rest, and while they stall during live events. With PROOF_TEST_LONG=1
+// there are 500 readers that missed 2,000 events of the largest size each.
 func TestWhatWaitsForManySlowReadersIsBounded(t *testing.T) {
 	e2e.Slow(t)
 	for _, buffer := range []int{8, 64} {
 		t.Run(fmt.Sprint("PROOF_BUFFER=", buffer), func(t *testing.T) {
-			readers, missed := e2e.Scaled(30, 500), e2e.Scaled(1600, 2000) // the newest 1,024 are in memory, once for all
+			readers, missed := e2e.Scaled(30, 500), e2e.Scaled(1600, 2000) // more than the replay buffer, which has the newest 1,024 once for all readers
 			e2e.NeedDescriptors(t, readers+500)
 			h := startSlowReaders(t, readers, buffer)
 			s := h.p.Listen(t, "")
@@ -49,7 +48,7 @@ func TestWhatWaitsForManySlowReadersIsBounded(t *testing.T) {
 	}
 }
 
-// largest is a signup that makes about the largest event there can be.
+// largest are the fields of a signup whose event is about as large as an event can be.
 var largest = []string{
 	"img_path=/" + strings.Repeat("i", 2047), "url=/" + strings.Repeat("u", 2047),
 	"offer_name=" + strings.Repeat("\u2028", 120), "place=" + strings.Repeat("\U0001F40C", 120),
@@ -59,26 +58,27 @@ var largest = []string{
 type slowReaders struct {
 	p               *e2e.Program
 	readers, buffer int
-	base            float64 // bytes of heap before they came
-	most            float64 // more than that, at any measurement
-	early           atomic.Int64
+	base            float64      // bytes of heap without readers
+	most            float64      // largest measured growth of the heap over base
+	early           atomic.Int64 // streams that ended before their reader had everything
 }
 
+// startSlowReaders starts a program with a PROOF_BUFFER. readers is how many streams open opens.
 func startSlowReaders(t *testing.T, readers, buffer int) *slowReaders {
 	t.Helper()
 	p := e2e.StartShipped(t, e2e.MetricsOn(t), "PROOF_RETAIN=10000", fmt.Sprint("PROOF_BUFFER=", buffer))
 	return &slowReaders{p: p, readers: readers, buffer: buffer}
 }
 
-// bound is what readers may make the heap grow by: for each a buffer of events, and a write under way, once as frames and
-// once as a chunk of the answer; for all together the replay buffer, and blocks that the log has read and frees only after a
-// while on a busy machine. A reader that held all that it missed would make it a multiple.
+// bound returns how many bytes the heap may grow by. Each reader has a buffer of events and a pending write, once as frames and once as
+// a chunk of the response. All readers share the replay buffer and the blocks that the log has read, which it frees with a delay. If
+// each reader held all that it missed, the heap would grow by several times the bound.
 func (h *slowReaders) bound() float64 {
 	const write, replay, log = 24 << 10, 16 << 20, 32 << 20
 	return float64(h.readers*(h.buffer*stream.MaxFrame+2*write) + replay + log)
 }
 
-// checkHeap compares the heap, as it is now, with the bound.
+// checkHeap checks that the heap has grown by at most the bound.
 func (h *slowReaders) checkHeap(t *testing.T) {
 	t.Helper()
 	more := h.p.Heap(t) - h.base
@@ -88,7 +88,7 @@ func (h *slowReaders) checkHeap(t *testing.T) {
 	h.most = max(h.most, more)
 }
 
-// open opens streams that read nothing, and returns once none of them is written to any more.
+// open opens streams without reading them, and returns when the program no longer writes to them.
 func (h *slowReaders) open(t *testing.T, query string) (conns []net.Conn) {
 	t.Helper()
 	for range h.readers {
@@ -99,7 +99,7 @@ func (h *slowReaders) open(t *testing.T, query string) (conns []net.Conn) {
 	return conns
 }
 
-// awaitIdle waits until no frame has been sent for a while.
+// awaitIdle waits until the program has sent no frame for 300 ms. It has no counter of blocked writes to wait for instead.
 func (h *slowReaders) awaitIdle(t *testing.T) {
 	t.Helper()
 	last, since := -1.0, time.Now()
@@ -112,20 +112,20 @@ func (h *slowReaders) awaitIdle(t *testing.T) {
 	}, func() string { return fmt.Sprint(last, " frames sent, and more are on the way") })
 }
 
-// readAll has everybody read what waits, with one pause in the middle, and measures the heap then and all the time. On a
-// busy machine some of those that paused may be disconnected as stalled, for it takes the kernel seconds to find out that
-// they read again.
+// readAll reads all streams to the end of want. In the middle all readers stop for a while. It measures the heap every 200 ms, and while
+// the readers stand still. On a busy machine the kernel can take seconds to resume sending after that, and the program may disconnect a
+// reader as stalled.
 func (h *slowReaders) readAll(t *testing.T, conns []net.Conn, want []string) {
 	t.Helper()
 	var (
 		reading sync.WaitGroup
-		pause   sync.RWMutex // held while nobody is to read
+		stopped sync.RWMutex // locked while the readers stand still
 		events  atomic.Int64
 	)
 	for i, conn := range conns {
 		reading.Go(func() {
 			defer conn.Close()
-			if err := readIDs(conn, want, &pause, &events); errors.Is(err, errEndedEarly) {
+			if err := readIDs(conn, want, &stopped, &events); errors.Is(err, errEndedEarly) {
 				h.early.Add(1)
 			} else if err != nil {
 				t.Errorf("reader %d: %v", i, err)
@@ -140,23 +140,23 @@ func (h *slowReaders) readAll(t *testing.T, conns []net.Conn, want []string) {
 	for middle := int64(len(conns)*len(want)) / 4; ; {
 		select {
 		case <-done:
-			awaitNobody(t, h.p)
+			awaitNoSubscribers(t, h.p)
 			h.checkEarlyEnds(t)
 			return
 		case <-time.After(200 * time.Millisecond):
 		}
 		if events.Load() >= middle {
 			middle = math.MaxInt64
-			pause.Lock()
+			stopped.Lock()
 			h.awaitIdle(t)
 			h.checkHeap(t)
-			pause.Unlock()
+			stopped.Unlock()
 		}
 		h.checkHeap(t)
 	}
 }
 
-// checkEarlyEnds compares the streams that ended too early with those that the service counts as disconnected.
+// checkEarlyEnds checks that the program counts at least as many disconnected streams as ended early, and that at most half did.
 func (h *slowReaders) checkEarlyEnds(t *testing.T) {
 	t.Helper()
 	var counted float64
@@ -168,11 +168,11 @@ func (h *slowReaders) checkEarlyEnds(t *testing.T) {
 	}
 }
 
-// errEndedEarly says that a stream has ended before all had come.
+// errEndedEarly says that a stream ended before its reader had everything.
 var errEndedEarly = errors.New("the stream ended early")
 
-// readIDs reads a stream until it has brought all of the ids, in their order, except while pause is locked. It counts them.
-func readIDs(conn net.Conn, want []string, pause *sync.RWMutex, count *atomic.Int64) error {
+// readIDs reads a stream until it has received the ids want in order, and counts them. It does not read while stopped is locked.
+func readIDs(conn net.Conn, want []string, stopped *sync.RWMutex, count *atomic.Int64) error {
 	conn.SetReadDeadline(time.Now().Add(4 * waitfor.Patience))
 	for events := ssetest.NewReader(conn, ""); len(want) > 0; {
 		e, err := events.Next()
@@ -186,9 +186,9 @@ func readIDs(conn net.Conn, want []string, pause *sync.RWMutex, count *atomic.In
 			return fmt.Errorf("got %s, want %s", e.ID, want[0])
 		}
 		want = want[1:]
-		pause.RLock()
+		stopped.RLock()
 		count.Add(1)
-		pause.RUnlock()
+		stopped.RUnlock()
 	}
 	return nil
 }

@@ -11,21 +11,21 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// Thousands come and go in every way that a connection can end, some in the middle of a frame: goroutines,
-// descriptors, memory and the registry are then where they were. 100,000 of them with PROOF_TEST_LONG=1, where after as
-// many to warm up, twice, the heap in use counts with its half-empty pages; without -race.
-func TestComingAndGoingLeavesNothing(t *testing.T) {
+// After 4,000 visits that end in every way a connection can end, some in the middle of a frame, the numbers of goroutines, descriptors
+// and subscribers and the live heap are as before. With PROOF_TEST_LONG=1, without -race, there are 100,000 visits after a warm-up of
+// 200,000, and the heap in use must not grow either.
+func TestVisitsLeaveNothing(t *testing.T) {
 	visits := e2e.Scaled(4000, 100_000)
 	p := e2e.Start(t, e2e.MetricsOn(t), "PROOF_RETAIN=1000", "PROOF_HEARTBEAT=1s")
 	p.Burst(t, 1100) // retention is full
 	for range e2e.Scaled(1, 2) {
-		visitWhilePosting(t, p, e2e.Scaled(1000, visits)) // pools and tables reach their size
+		visitWhilePosting(t, p, e2e.Scaled(1000, visits)) // pools and maps reach their size
 	}
-	awaitNobody(t, p)
+	awaitNoSubscribers(t, p)
 	before := heapRangeOf(t, p)
 	goroutines, descriptors := p.Metric(t, "go_goroutines"), p.Descriptors(t)
 	visitWhilePosting(t, p, visits)
-	awaitNobody(t, p)
+	awaitNoSubscribers(t, p)
 	waitfor.Until(t, waitfor.Patience, func() bool {
 		return p.Metric(t, "go_goroutines") <= goroutines*1.01+2 && p.Descriptors(t) <= descriptors*1.01+2
 	}, func() string {
@@ -36,7 +36,7 @@ func TestComingAndGoingLeavesNothing(t *testing.T) {
 	if e2e.Long && after.least > before.most*1.01 {
 		t.Errorf("%.0f bytes of heap in use at least, %.0f to %.0f before", after.least, before.least, before.most)
 	}
-	// The log may have a block of its newest events in memory, and lets it go in time.
+	// The log may have a block of its newest events in memory, which it frees after a while.
 	waitfor.Until(t, 2*waitfor.Patience, func() bool { return p.Heap(t) <= before.live*1.01+2<<20 }, func() string {
 		return fmt.Sprintf("%.1f MB of live heap, %.1f MB before", p.Heap(t)/(1<<20), before.live/(1<<20))
 	})
@@ -44,11 +44,13 @@ func TestComingAndGoingLeavesNothing(t *testing.T) {
 		visits, p.Metric(t, "go_goroutines"), goroutines, p.Descriptors(t), descriptors, after.least, after.most, before.least, before.most)
 }
 
-// heapRange is the heap of an idle program: pools fill and are emptied, so that what is in use moves by more than a hundredth
-// with nobody connected.
-type heapRange struct{ least, most, live float64 }
+// heapRange describes the heap of an idle program. Pools fill and empty, so the heap in use varies by more than 1 % without subscribers.
+type heapRange struct {
+	least, most float64 // bytes of heap in use
+	live        float64 // bytes of live objects at the end
+}
 
-// heapRange watches the heap for a minute in a soak, otherwise for a moment.
+// heapRangeOf measures the heap 60 times in a minute with PROOF_TEST_LONG=1, otherwise once.
 func heapRangeOf(t testing.TB, p *e2e.Program) heapRange {
 	t.Helper()
 	b := heapRange{least: math.Inf(1)}
@@ -57,29 +59,29 @@ func heapRangeOf(t testing.TB, p *e2e.Program) heapRange {
 		inUse := p.Metric(t, "go_memstats_heap_inuse_bytes")
 		b.least, b.most = min(b.least, inUse), max(b.most, inUse)
 		if e2e.Long {
-			time.Sleep(time.Second) // the time to watch
+			time.Sleep(time.Second) // the minute of measurements
 		}
 	}
 	return b
 }
 
-// visitWhilePosting is visit while events come all the time.
+// visitWhilePosting is visit during live posts.
 func visitWhilePosting(t *testing.T, p *e2e.Program, n int) {
 	t.Helper()
 	l := e2e.StartLoad(t, p.Server, 0, 1, 5*time.Millisecond)
 	visit(t, p, n)
-	l.End()
+	l.Stop()
 }
 
-// awaitNobody waits until nobody is subscribed.
-func awaitNobody(t testing.TB, p *e2e.Program) {
+// awaitNoSubscribers waits until the program has no subscriber.
+func awaitNoSubscribers(t testing.TB, p *e2e.Program) {
 	t.Helper()
-	e2e.HTTPClient.CloseIdleConnections()
+	e2e.CloseIdleConnections()
 	waitfor.Until(t, waitfor.Patience, func() bool { return p.Metric(t, "proofstream_subscribers") == 0 },
 		func() string { return fmt.Sprint(p.Metric(t, "proofstream_subscribers"), " subscribers") })
 }
 
-// visit opens n streams, a hundred at a time, and leaves each in another way.
+// visit opens n streams, 100 at a time, and ends them in five different ways.
 func visit(t testing.TB, p *e2e.Program, n int) {
 	t.Helper()
 	var visitors sync.WaitGroup
@@ -96,6 +98,7 @@ func visit(t testing.TB, p *e2e.Program, n int) {
 	visitors.Wait()
 }
 
+// visitOnce opens a stream and ends it in a way that depends on i.
 func visitOnce(s e2e.Server, i int) error {
 	conn, err := s.DialRaw(nil, fmt.Sprintf("GET /events?recent=3 HTTP/1.%d\r\nHost: x\r\n\r\n", i%2))
 	if err != nil {
@@ -103,7 +106,7 @@ func visitOnce(s e2e.Server, i int) error {
 	}
 	defer conn.Close()
 	switch i % 5 {
-	case 0: // before any answer
+	case 0: // before any response
 	case 1: // in the middle of the first frame
 		_, err = conn.Read(make([]byte, 20))
 	case 2: // a reset

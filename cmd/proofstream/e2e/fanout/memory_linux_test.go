@@ -15,12 +15,12 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// idleCost is what the README says that an idle subscriber takes, in bytes, and a seventh for other machines.
+// idleCost is the most bytes that an idle subscriber may take. It is a seventh more than the README says, for other machines.
 const idleCost = 5_500
 
-// What an idle subscriber takes in memory is at most what is published, with a thousand of them and with ten thousand. The
-// program is measured from outside, as it is shipped and with no collection asked for, as often as what it has from its
-// start, which differs by a megabyte, can sway the median. The ordinary suite leaves it that megabyte.
+// An idle subscriber takes at most idleCost, with 1,000 and with 10,000 subscribers. The resident memory of the released program is
+// measured from outside, without a forced garbage collection. Its memory after the start varies by a megabyte, so the median of several
+// programs counts. The ordinary suite starts fewer, and allows a megabyte in all.
 func TestIdleSubscriberTakesWhatIsPublished(t *testing.T) {
 	e2e.Slow(t)
 	slack := e2e.Scaled(1<<20, 0)
@@ -39,14 +39,14 @@ func TestIdleSubscriberTakesWhatIsPublished(t *testing.T) {
 	}
 }
 
-// costOfIdle returns by how much a program grows for each of n idle subscribers. On a busy machine it may take longer to
-// give back what their coming left, and to get down to most.
+// costOfIdle returns how many bytes a program grows by for each of n idle subscribers. It waits up to waitfor.Patience for the program
+// to release memory until the growth is at most most.
 func costOfIdle(t *testing.T, n, most int) int {
 	t.Helper()
 	p := e2e.StartShipped(t)
 	before := resident(t, p)
 	conns := idle(t, p, n)
-	time.Sleep(2 * time.Second) // the time that the published figure gives it
+	time.Sleep(2 * time.Second) // as in the measurement that the README publishes
 	each := (resident(t, p) - before) / n
 	waitfor.Within(waitfor.Patience, func() bool { each = (resident(t, p) - before) / n; return each <= most })
 	p.Kill()
@@ -56,8 +56,8 @@ func costOfIdle(t *testing.T, n, most int) int {
 	return each
 }
 
-// resident returns the bytes of memory that the program occupies. The kernel's exact figure: VmRSS may lag by as
-// much as a thousand subscribers take in all.
+// resident returns the resident memory of the program in bytes. smaps_rollup is exact; VmRSS can be off by as much as 1,000 subscribers
+// take.
 func resident(t testing.TB, p *e2e.Program) (bytes int) {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p.Cmd.Process.Pid))
@@ -71,7 +71,7 @@ func resident(t testing.TB, p *e2e.Program) (bytes int) {
 	return bytes << 10
 }
 
-// idle opens n streams, reads the opening frame of each, and leaves them alone.
+// idle opens n streams, 64 at a time, and reads the ready event of each.
 func idle(t testing.TB, p *e2e.Program, n int) []net.Conn {
 	t.Helper()
 	conns := make([]net.Conn, n)
@@ -94,7 +94,7 @@ func idle(t testing.TB, p *e2e.Program, n int) []net.Conn {
 	return conns
 }
 
-// idleOne opens a stream from one of many addresses and reads its opening frame.
+// idleOne opens a stream from one of 200 loopback addresses and reads its ready event.
 func idleOne(p *e2e.Program, i int) (net.Conn, error) {
 	conn, err := p.DialRaw(net.IPv4(127, 0, 0, byte(2+i%200)), e2e.StreamRequest(""))
 	if err != nil {

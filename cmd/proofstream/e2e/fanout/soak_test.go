@@ -16,9 +16,9 @@ import (
 	"proofstream/stream/ssetest"
 )
 
-// TestSoak keeps the service busy with 1,000 subscribers of whom a tenth reconnects every minute, posts, retractions, resumes
-// and wrong keys from many addresses, and measures live heap, goroutines and descriptors: after a warm-up of a fifth of the
-// time they must not grow. It runs with SOAK=1h (not with -race, and with -timeout 0).
+// TestSoak checks that live heap, goroutines and descriptors do not grow after a warm-up of a fifth of the time. 1,000 subscribers, of
+// which a tenth reconnects every minute, posts, erasures, resumes and wrong keys from many addresses keep the service busy. It runs
+// with SOAK=1h, in the nightly job, without -race and with -timeout 0.
 func TestSoak(t *testing.T) {
 	if os.Getenv("SOAK") == "" {
 		t.Skip("a soak: set SOAK=1h")
@@ -37,7 +37,7 @@ func TestSoak(t *testing.T) {
 	s.run.Go(func() { s.every(t, 10*time.Millisecond, s.tryWrongKey) })
 	const samples = 50
 	for i := range samples {
-		time.Sleep(length / samples) // the time to watch, not one to hope for
+		time.Sleep(length / samples) // the time between samples
 		s.curve = append(s.curve, s.sample(t))
 		t.Logf("%3d%%  %v", 100*(i+1)/samples, s.curve[i])
 	}
@@ -46,6 +46,7 @@ func TestSoak(t *testing.T) {
 	s.check(t)
 }
 
+// soak is a running TestSoak.
 type soak struct {
 	p     *e2e.Program
 	stop  chan struct{}
@@ -53,19 +54,19 @@ type soak struct {
 	curve []sample
 }
 
-// sample is the process at one moment.
+// sample is the state of the process at one moment.
 type sample struct {
-	heap                           float64 // bytes alive
-	goroutines, descriptors, posts int
+	heap                           float64 // live bytes
+	goroutines, descriptors, posts int     // posts are the stored ones
 }
 
 func (r sample) String() string {
 	return fmt.Sprintf("heap %6.2f MiB  goroutines %5d  descriptors %5d  stored %d", r.heap/(1<<20), r.goroutines, r.descriptors, r.posts)
 }
 
-// every calls f again and again until the end.
-func (s *soak) every(t *testing.T, pause time.Duration, f func(t *testing.T, n int)) {
-	tick := time.NewTicker(pause)
+// every calls f at an interval until the end of the soak.
+func (s *soak) every(t *testing.T, interval time.Duration, f func(t *testing.T, n int)) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		select {
@@ -85,12 +86,12 @@ func (s *soak) post(t *testing.T, n int) {
 }
 
 func (s *soak) tryWrongKey(t *testing.T, n int) {
-	s.p.Ask(t, "POST", "/signup", "{}", "Content-Type: application/json", "X-API-Key: wrong",
+	s.p.Request(t, "POST", "/signup", "{}", "Content-Type: application/json", "X-API-Key: wrong",
 		fmt.Sprintf("X-Forwarded-For: 10.%d.%d.%d", n>>16&255, n>>8&255, n&255))
 }
 
-// subscribe reads a stream, first for a while, from then on for ten minutes each time, and resumes where it was; one in twenty
-// resumes from where it began instead.
+// subscribe reads a stream for a first duration, then for ten minutes each time. It resumes from the last id. One time in
+// twenty it resumes from the cursor of the previous connection again.
 func (s *soak) subscribe(first time.Duration) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	cursor := ""
@@ -109,7 +110,7 @@ func (s *soak) subscribe(first time.Duration) {
 	}
 }
 
-// read reads for a time, or until the end of the soak, and returns the last id.
+// read reads a stream for a duration, or until the end of the soak, and returns the last id.
 func (s *soak) read(body io.ReadCloser, d time.Duration, cursor string) string {
 	done := make(chan struct{})
 	defer close(done)
@@ -128,14 +129,14 @@ func (s *soak) read(body io.ReadCloser, d time.Duration, cursor string) string {
 	}
 }
 
-// sample has the garbage collected, then reads the metrics.
+// sample reads the metrics after a garbage collection.
 func (s *soak) sample(t *testing.T) sample {
 	t.Helper()
 	return sample{s.p.Heap(t), int(s.p.Metric(t, "go_goroutines")), int(s.p.Metric(t, "process_open_fds")),
 		int(s.p.Metric(t, `proofstream_signups_total{outcome="stored",site="default"}`))}
 }
 
-// check compares the last fifth with the one after the warm-up.
+// check compares the medians of the last fifth of the samples with those of the second fifth.
 func (s *soak) check(t *testing.T) {
 	fifth := len(s.curve) / 5
 	middle := func(of []sample, value func(sample) float64) float64 {

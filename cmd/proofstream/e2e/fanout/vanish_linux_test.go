@@ -16,20 +16,20 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// A subscriber whose network swallows everything from one moment on, without a word, is freed within a minute, by
-// heartbeats alone. It lives in a network namespace whose way back becomes a black hole.
+// A subscriber whose network drops all packets without an error is freed within a minute, by heartbeats alone. The subscriber is in a
+// network namespace that gets a blackhole route to the program.
 func TestVanishedSubscriberIsFreed(t *testing.T) {
 	e2e.Slow(t)
 	t.Parallel()
 	e2e.Need(t, "ip")
 	space := fmt.Sprintf("proof%d", os.Getpid())
-	n := os.Getpid() % (1 << 15) // two runs on one machine keep apart; RFC 2544 section C.2.2 sets these addresses aside
+	n := os.Getpid() % (1 << 15) // two runs on one machine use different addresses; 198.18.0.0/15 is for tests: RFC 2544, section C.2.2
 	subnet := fmt.Sprintf("198.%d.%d.", 18+n>>14, n>>6&255)
 	here, there := subnet+fmt.Sprint(n&63*4+1), subnet+fmt.Sprint(n&63*4+2)
 	if out, err := exec.Command("ip", "netns", "add", space).CombinedOutput(); err != nil {
 		t.Skipf("no network namespace may be made here, run as root: %s", out)
 	}
-	t.Cleanup(func() { ip(t, "netns del "+space) }) // takes the pair of links with it
+	t.Cleanup(func() { ip(t, "netns del "+space) }) // deletes the pair of links too
 	ip(t, "link add "+space+"a type veth peer name "+space+"b netns "+space)
 	ip(t, "addr add "+here+"/30 dev "+space+"a")
 	ip(t, "link set "+space+"a up")
@@ -55,13 +55,14 @@ func TestVanishedSubscriberIsFreed(t *testing.T) {
 		})
 	t.Logf("freed after %v, with a heartbeat every %v", time.Since(began).Round(time.Second), heartbeat)
 	if dead := p.Metric(t, `proofstream_streams_ended_total{reason="dead"}`); dead != 3 {
-		t.Errorf("%v are counted as dead, want 3", dead)
+		t.Errorf("%v streams are counted as dead, want 3", dead)
 	}
 	waitfor.Until(t, waitfor.Patience, func() bool { return p.Descriptors(t) <= descriptors-3+1 }, func() string {
 		return fmt.Sprintf("%v descriptors, %v with them", p.Descriptors(t), descriptors)
 	})
 }
 
+// ip runs the command ip with arguments.
 func ip(t *testing.T, args string) {
 	t.Helper()
 	if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
@@ -69,8 +70,8 @@ func ip(t *testing.T, args string) {
 	}
 }
 
-// dialIn connects from within a network namespace. Its thread comes home before it is used for anything else; were it
-// to end instead, the kernel would end the programs that were started from it (see e2e.DieWithUs).
+// dialIn connects from within a network namespace. Its thread leaves the namespace again before other goroutines use it. If the thread
+// ended instead, the kernel would kill the programs that it started: see e2e.DieWithUs.
 func dialIn(t *testing.T, space, addr string) (conn net.Conn) {
 	t.Helper()
 	home, there := openFile(t, "/proc/thread-self/ns/net"), openFile(t, "/var/run/netns/"+space)
@@ -80,7 +81,7 @@ func dialIn(t *testing.T, space, addr string) (conn net.Conn) {
 	}
 	conn, err := net.DialTimeout("tcp", addr, waitfor.Patience)
 	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
-		t.Fatal(err) // and the thread stays locked
+		t.Fatal(err) // the thread stays locked, so that no other goroutine runs in the namespace
 	}
 	runtime.UnlockOSThread()
 	if err != nil {

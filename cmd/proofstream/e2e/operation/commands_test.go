@@ -16,17 +16,16 @@ import (
 	"proofstream/stream/ssetest"
 )
 
-// What the program prints for arguments, with nothing on the other output and nothing left in its directory.
+// Arguments that run no service print to one of stdout and stderr, and make no data directory.
 func TestArgumentsThatRunNoService(t *testing.T) {
 	usage := func(text string) bool {
 		return strings.Contains(text, "proofstream backup FILE") && strings.Contains(text, "proofstream export [SITE]") &&
 			strings.Contains(text, "environment")
 	}
 	for _, test := range []struct {
-		args   string
-		status int
-		stdout func(string) bool // nil: empty
-		stderr func(string) bool
+		args           string
+		status         int
+		stdout, stderr func(string) bool // nil: must be empty
 	}{
 		{"help", 0, usage, nil},
 		{"-h", 0, usage, nil},
@@ -51,13 +50,13 @@ func TestArgumentsThatRunNoService(t *testing.T) {
 			t.Errorf("%s: got status %d, want %d, stdout %q, stderr %q", test.args, status, test.status, stdout, stderr)
 		}
 		if _, err := os.Stat(dir); err == nil {
-			t.Errorf("%s has made a data directory", test.args)
+			t.Errorf("%s made a data directory", test.args)
 		}
 	}
 }
 
-// Beside a service under load, export writes what the stream sends, and backup a copy with everything that was acknowledged
-// before it began. The copy, put in the place of the log, gives every such event back, and a gap to newer cursors.
+// Beside a service under load, export writes the events that the stream sends, and backup copies every event that was acknowledged
+// before it started. The service resumes from a restored copy: those events are there, and newer cursors get a gap.
 func TestBackupAndExportBesideAService(t *testing.T) {
 	e2e.Slow(t)
 	p := e2e.Start(t, "PROOF_RETAIN=100000", "PROOF_SHUTDOWN_GRACE=2s", "PROOF_SITES_0_NAME=shop",
@@ -78,7 +77,7 @@ func TestBackupAndExportBesideAService(t *testing.T) {
 		t.Fatalf("export: status %d, %s", status, stderr)
 	}
 	l.AwaitMore(100)
-	l.End()
+	l.Stop()
 	if stdout, stderr, status := p.Command(t, "export", "shop"); status != 0 || stdout+stderr != "" {
 		t.Errorf("a site without signups: status %d, %s%s", status, stdout, stderr)
 	}
@@ -102,17 +101,17 @@ func TestBackupAndExportBesideAService(t *testing.T) {
 		t.Errorf("the backup has %s, which was posted after it", newest)
 	}
 	if ready := p.Listen(t, "?last_event_id="+newest).Ready(t); !strings.Contains(ready.Data, `"replay":"gap","reason":"epoch"`) {
-		t.Errorf("a cursor beyond the backup: %s", ready.Data)
+		t.Errorf("a cursor beyond the backup: got %s, want a gap", ready.Data)
 	}
 	after := p.Post(t)
 	back := p.Listen(t, "?last_event_id="+kept[19])
 	got := e2e.IDs(back.AwaitEvents(t, "signup", strings.Count(stdout, "\n")-19))
 	if !strings.Contains(back.Ready(t).Data, `"complete"`) || got[len(got)-1] != after {
-		t.Errorf("a cursor that the backup has: %s, then up to %s, want %s", back.Ready(t).Data, got[len(got)-1], after)
+		t.Errorf("a cursor that the backup has: got %s, then events up to %s, want up to %s", back.Ready(t).Data, got[len(got)-1], after)
 	}
 }
 
-// checkExport compares the lines of an export with the events of a stream.
+// checkExport checks that each line of an export is an event of the stream, in order, that the ids atLeast are there, and erased is not.
 func checkExport(t *testing.T, lines string, streamed []ssetest.Event, atLeast []string, erased string) {
 	t.Helper()
 	want := map[string]string{}
@@ -134,6 +133,7 @@ func checkExport(t *testing.T, lines string, streamed []ssetest.Event, atLeast [
 	}
 }
 
+// checkNotOverwritten checks that backup refuses to overwrite a file.
 func checkNotOverwritten(t *testing.T, p *e2e.Program, path string) {
 	t.Helper()
 	was, err := os.ReadFile(path)
@@ -146,7 +146,7 @@ func checkNotOverwritten(t *testing.T, p *e2e.Program, path string) {
 	}
 }
 
-// restore copies a backup to where the log looks for its file.
+// restore copies a backup to the path of the log's file.
 func restore(t *testing.T, from, to string) {
 	t.Helper()
 	in, err := os.Open(from)
@@ -164,8 +164,8 @@ func restore(t *testing.T, from, to string) {
 	}
 }
 
-// An operator looks into the database with SQLite's own program while backends post and erase: no post fails, and no erasure.
-func TestOutsideReaderHindersNobody(t *testing.T) {
+// Posts and erasures succeed while an operator reads the database with the sqlite3 program.
+func TestOutsideReaderFailsNoPost(t *testing.T) {
 	e2e.Slow(t)
 	e2e.Need(t, "sqlite3")
 	p := e2e.Start(t, "PROOF_RETAIN=100000")
@@ -178,21 +178,21 @@ func TestOutsideReaderHindersNobody(t *testing.T) {
 		erased := p.Post(t, "user_name=erased")
 		p.Erase(t, erased)
 	}
-	l.End()
+	l.Stop()
 	if l.Tries > 0 || len(l.Acked) == 0 {
 		t.Errorf("%d posts were stored, %d had to be retried", len(l.Acked), l.Tries)
 	}
 }
 
-// As in a rolling update on one volume: a second process on the directory waits, says for what, and takes over when the
-// first has ended. A stream that reconnects gets everything, once.
+// A second process on the data directory, as in a rolling update on one volume, waits, logs for what, and takes over when the first has
+// ended. A stream that reconnects receives everything, once.
 func TestSecondProcessTakesOver(t *testing.T) {
 	p := e2e.Start(t, "PROOF_SHUTDOWN_GRACE=20s")
 	s := p.Follow(t, "")
 	want := p.PostMany(t, "first", 5)
 	second := e2e.Launch(t, "PROOF_SHUTDOWN_GRACE=20s", "PROOF_DATA_DIR="+p.Dir, "PROOF_ADDR="+strings.TrimPrefix(p.URL, "http://"))
 	if line := second.AwaitLog("waiting for"); !strings.Contains(line, p.Dir) {
-		t.Errorf("it does not say for what it waits: %s", line)
+		t.Errorf("got log line %s, want the directory in it", line)
 	}
 	want = append(want, p.PostMany(t, "meanwhile", 5)...)
 	p.Stop()
@@ -204,7 +204,7 @@ func TestSecondProcessTakesOver(t *testing.T) {
 	}
 }
 
-// A process that waits for the directory ends on SIGTERM, with status 0, and leaves the other alone.
+// A process that waits for the directory exits on SIGTERM with status 0. The first process is not affected.
 func TestWaitingForTheDirectoryCanBeEnded(t *testing.T) {
 	p := e2e.Start(t)
 	second := e2e.Launch(t, "PROOF_DATA_DIR="+p.Dir, "PROOF_SHUTDOWN_GRACE=1h")

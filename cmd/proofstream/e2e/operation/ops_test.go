@@ -8,6 +8,7 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
+// /metrics and /debug/pprof/ are served on PROOF_METRICS_ADDR only.
 func TestMetricsAndProfilesHaveAnAddressOfTheirOwn(t *testing.T) {
 	p := e2e.Start(t, e2e.MetricsOn(t))
 	p.Post(t, "user_name=Ada")

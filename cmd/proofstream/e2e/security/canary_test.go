@@ -11,16 +11,19 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// Keys and other secrets of the canary run. Each has a part that nothing else has.
+// The API keys of TestNoKeyLeavesTheService. All contain "birdsong", which no other text does.
 const (
-	canaryKey     = "birdsong-alpha-0123456789"
-	canaryNewKey  = "birdsong-bravo-0123456789"
+	// canaryKey and canaryNewKey are in PROOF_API_KEYS.
+	canaryKey    = "birdsong-alpha-0123456789"
+	canaryNewKey = "birdsong-bravo-0123456789"
+	// canaryFileKey is in the file of PROOF_API_KEYS_FILE.
 	canaryFileKey = "birdsong-charlie-0123456789"
+	// canaryShopKey is the key of another site.
 	canaryShopKey = "birdsong-delta-0123456789"
 )
 
-// A whole run with every key used in every place, right and wrong, at debug level and in both
-// formats: nothing that comes out of the service may hold a key, or a part of one.
+// No response, metric, profile or log line has a key or a part of one. Requests use every key in every place, right and wrong, and the
+// log has debug level, in both formats.
 func TestNoKeyLeavesTheService(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
@@ -34,17 +37,17 @@ func TestNoKeyLeavesTheService(t *testing.T) {
 				"PROOF_SITES_0_ALLOWED_ORIGINS=https://shop.example.com")
 			_, rest, _ := strings.Cut(p.AwaitLog("serving"), "http://")
 			p.URL = "http://" + strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' || r == '"' })[0]
-			answers := askEverything(t, p)
+			responses := sendEverything(t, p)
 			for _, path := range []string{"/metrics", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1",
 				"/debug/pprof/allocs", "/debug/pprof/cmdline", "/debug/pprof/", "/debug/pprof/trace?seconds=0.05"} {
-				answers = append(answers, p.Ops.Get(t, path).Body)
+				responses = append(responses, p.Ops.Get(t, path).Body)
 			}
 			p.Term()
 			p.Wait()
 			if log := p.Stderr.String(); !strings.Contains(log, "stored") || !strings.Contains(log, "unauthorized") {
 				t.Errorf("the keys were not used:\n%s", log)
 			}
-			for _, text := range append(answers, p.Stderr.String()) {
+			for _, text := range append(responses, p.Stderr.String()) {
 				if at := strings.Index(text, "birdsong"); at >= 0 {
 					t.Errorf("a key is in: …%s…", text[max(0, at-200):min(len(text), at+60)])
 				}
@@ -53,17 +56,17 @@ func TestNoKeyLeavesTheService(t *testing.T) {
 	}
 }
 
-// askEverything makes requests of all kinds and returns all that was answered.
-func askEverything(t *testing.T, p *e2e.Program) (answers []string) {
+// sendEverything sends requests of all kinds and returns the text of all responses.
+func sendEverything(t *testing.T, p *e2e.Program) (responses []string) {
 	t.Helper()
 	form, json := "Content-Type: application/x-www-form-urlencoded", "Content-Type: application/json"
 	keys := []string{canaryKey, canaryNewKey, canaryFileKey, canaryShopKey}
-	note := func(method, path, body string, headers ...string) e2e.Answer {
-		got, err := p.Try(method, path, body, headers...)
+	note := func(method, path, body string, headers ...string) e2e.Response {
+		got, err := p.TryRequest(method, path, body, headers...)
 		if err != nil && !strings.HasPrefix(path, "/events") {
 			t.Fatal(err)
 		}
-		answers = append(answers, fmt.Sprint(got.Status, got.Header, got.Body))
+		responses = append(responses, fmt.Sprint(got.Status, got.Header, got.Body))
 		return got
 	}
 	for _, wrong := range []string{canaryKey + "x", canaryKey[:20]} {
@@ -98,7 +101,7 @@ func askEverything(t *testing.T, p *e2e.Program) (answers []string) {
 		note("PUT", "/signup?api_key="+key, "", bearer)
 		note("GET", "/signup?api_key="+key, "")
 	}
-	return append(answers, openAndClose(p, "Authorization: Bearer "+canaryKey)...)
+	return append(responses, openAndClose(p, "Authorization: Bearer "+canaryKey)...)
 }
 
 // openAndClose opens a stream with a key that it does not need, and closes it.
@@ -112,18 +115,18 @@ func openAndClose(p *e2e.Program, header string) []string {
 	}
 	defer resp.Body.Close()
 	b := make([]byte, 4096)
-	n, _ := resp.Body.Read(b) // what came first is enough
+	n, _ := resp.Body.Read(b) // the first bytes are enough
 	return []string{string(b[:n])}
 }
 
-// A crash prints stacks; they must hold no key. SIGQUIT makes the runtime print all of them.
+// The stacks that a crash prints have no key. SIGQUIT makes the runtime print the stacks of all goroutines.
 func TestNoKeyIsInACrash(t *testing.T) {
 	p := e2e.Start(t, "PROOF_API_KEYS="+canaryKey)
 	p.Post(t, "user_name=Ada")
 	p.Listen(t, "")
 	half := p.Raw(t, "") // a post under way, its key read
 	fmt.Fprintf(half, "POST /signup HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{", canaryKey)
-	p.Get(t, "/live") // by then the other one is being read
+	p.Get(t, "/live") // by then the program is reading the post
 	crash(p)
 	p.Wait()
 	log := p.Stderr.String()

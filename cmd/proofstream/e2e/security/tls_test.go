@@ -16,7 +16,7 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// Streams and posts share one connection, and a drain ends the streams as it does all others.
+// Streams and posts share one HTTP/2 connection, and a drain sends busy on its streams too.
 func TestTLSCarriesStreamsOnHTTP2(t *testing.T) {
 	a := e2e.NewAuthority(t, "proof.example.com")
 	p := e2e.StartSecured(t, a, "PROOF_SHUTDOWN_GRACE=3s")
@@ -45,22 +45,22 @@ func TestTLSCarriesStreamsOnHTTP2(t *testing.T) {
 	}
 }
 
-// An idle stream outlives the time that a single write may take.
+// An idle stream stays open for longer than the time limit of a write.
 func TestTLSIdleStreamOnHTTP2LivesOn(t *testing.T) {
 	e2e.Slow(t)
-	t.Parallel() // it mostly waits
+	t.Parallel() // most of the time it waits
 	p := e2e.StartSecured(t, e2e.NewAuthority(t, "proof.example.com"), "PROOF_HEARTBEAT=1h")
 	s := p.Listen(t, "")
 	s.Ready(t)
-	time.Sleep(16 * time.Second) // the limit on a write is 15 s
+	time.Sleep(16 * time.Second) // the time limit of a write is 15 s: only time can show that it ends no idle stream
 	p.Post(t, "user_name=Ada")
 	s.AwaitEvents(t, "signup", 1)
 }
 
-// A reader that accepts no bytes is disconnected on HTTP/2 too.
+// A stalled reader is disconnected on HTTP/2 too.
 func TestTLSStalledReaderOnHTTP2IsDisconnected(t *testing.T) {
 	e2e.Slow(t)
-	t.Parallel() // it mostly waits
+	t.Parallel() // most of the time it waits
 	a := e2e.NewAuthority(t, "proof.example.com")
 	p := e2e.StartSecured(t, a, e2e.MetricsOn(t))
 	c := a.Client(t)
@@ -74,7 +74,7 @@ func TestTLSStalledReaderOnHTTP2IsDisconnected(t *testing.T) {
 		t.Fatalf("got %+v, %v", e, err)
 	}
 	posted := 0
-	waitfor.Until(t, waitfor.Patience, func() bool { // many more than the client's window takes
+	waitfor.Until(t, waitfor.Patience, func() bool { // more than fit into the client's flow-control window
 		p.Burst(t, 50, "offer_name="+strings.Repeat("x", 120))
 		posted += 50
 		return p.Metric(t, `proofstream_streams_ended_total{reason="slow"}`) == 1
@@ -98,10 +98,10 @@ func TestTLSCarriesStreamsOnHTTP1(t *testing.T) {
 	p.AwaitSubscribers(t, 0)
 }
 
-// serial returns the serial number of the certificate that a new connection gets.
+// serial returns the serial number of the certificate that a new connection receives.
 func serial(t *testing.T, address string) string {
 	t.Helper()
-	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) // which one it is, is the question
+	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) // the test looks at the certificate itself
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +109,7 @@ func serial(t *testing.T, address string) string {
 	return conn.ConnectionState().PeerCertificates[0].SerialNumber.String()
 }
 
+// New certificate files take effect for new connections, and a stream from before stays open. A key that does not match is logged.
 func TestTLSReloadsRenewedFilesWithoutDroppingStreams(t *testing.T) {
 	first, second := e2e.NewAuthority(t, "proof.example.com"), e2e.NewAuthority(t, "proof.example.com")
 	dir := t.TempDir()
@@ -119,7 +120,7 @@ func TestTLSReloadsRenewedFilesWithoutDroppingStreams(t *testing.T) {
 	s.Ready(t)
 	before := serial(t, address)
 
-	if err := os.WriteFile(key, second.Key, 0o600); err != nil { // half of a renewal
+	if err := os.WriteFile(key, second.Key, 0o600); err != nil { // the key is new, the certificate is not
 		t.Fatal(err)
 	}
 	waitfor.Until(t, waitfor.Patience, func() bool {
@@ -135,7 +136,7 @@ func TestTLSReloadsRenewedFilesWithoutDroppingStreams(t *testing.T) {
 	s.AwaitEvents(t, "signup", 1) // on the stream from before
 }
 
-// acmeDir is a data directory with a certificate that was obtained before.
+// acmeDir returns a data directory that has a certificate of a host, as ACME stores it.
 func acmeDir(t *testing.T, a e2e.Authority, host string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -149,7 +150,7 @@ func acmeDir(t *testing.T, a e2e.Authority, host string) string {
 	return dir
 }
 
-// A certificate obtained before is kept in the data directory, and enough to serve.
+// A certificate in the data directory is served without asking the ACME server. Plain HTTP redirects to HTTPS.
 func TestACMEServesKeptCertificatesAndRedirects(t *testing.T) {
 	if l, err := net.Listen("tcp", "127.0.0.7:80"); err != nil {
 		t.Skipf("port 80 cannot be had here: %v", err)

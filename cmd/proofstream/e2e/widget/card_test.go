@@ -11,20 +11,20 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// A signup posted by the backend is on an open page in under a second, and nothing is asked for twice.
+// A posted signup is visible on an open page within a second. The page polls nothing: it requests each file once.
 func TestWidgetShowsASignupWithinASecond(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	tab := p.Open(t, "")
 	took, names := time.Hour, []string(nil)
-	for i := 1; took > time.Second && i <= 3; i++ { // a busy machine may be late once, not each time
+	for i := 1; took > time.Second && i <= 3; i++ { // a busy machine may be late once, but not three times
 		before := time.Now()
 		p.Post(t, "user_name=Ada", "offer_name=Spring Sale")
 		names = e2e.AwaitShows(t, tab, i)
 		shown := e2e.Eval[float64](t, tab, fmt.Sprintf("performance.timeOrigin + visible[%d]", 2*i-2))
 		took = time.UnixMicro(int64(shown * 1000)).Sub(before)
 		if took > time.Second {
-			e2e.AwaitJS(t, tab, "visible.length % 2 == 0 && performance.now() - visible.at(-1) > 2100") // the pause is over
+			e2e.AwaitJS(t, tab, "visible.length % 2 == 0 && performance.now() - visible.at(-1) > 2100") // the cooldown is over
 		}
 	}
 	if took > time.Second {
@@ -35,14 +35,14 @@ func TestWidgetShowsASignupWithinASecond(t *testing.T) {
 	}
 	p.Post(t)
 	e2e.AwaitShows(t, tab, len(names)+1)
-	// An EventSource is no entry of this list; everything else that was loaded is.
+	// The list has all requests of the page except those of an EventSource.
 	got := e2e.Eval[[]string](t, tab, `performance.getEntriesByType('resource').map(e => e.name.replace(/.*\//, '')).sort()`)
 	if want := "[default.svg proof.css proof.js]"; strings.ReplaceAll(fmt.Sprint(got), "default.svg default.svg", "default.svg") != want {
 		t.Errorf("got requests %v, want %v: no polling", got, want)
 	}
 }
 
-// One script tag, two small files, nothing from anywhere else, and nothing on the page moves.
+// The widget loads two files of at most 5,000 bytes with gzip in all, nothing from other origins, and causes no layout shift.
 func TestWidgetIsSmallAndStill(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -70,7 +70,7 @@ func TestWidgetIsSmallAndStill(t *testing.T) {
 	}
 }
 
-// Image, sentence, age and button fit on every screen, whatever the name.
+// Image, sentence, age and button are inside the card, and the card is inside the screen, with long names too.
 func TestWidgetCardFitsEveryScreen(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -101,7 +101,7 @@ func TestWidgetCardFitsEveryScreen(t *testing.T) {
 	}
 }
 
-// The card is the same purple on light and on dark pages.
+// The card has the same purple on light and on dark pages.
 func TestWidgetCardIsPurpleOnLightAndDarkPages(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)

@@ -9,8 +9,8 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// Each control of the demo page is an attribute of the snippet, "Start over" takes them all out again, and the snippet, pinned,
-// works in a page of another origin.
+// Each control of the demo page sets an attribute of the snippet, and "Start over" removes them all. The pinned snippet works on a page
+// of another origin.
 func TestDemoPageBuildsASnippetThatWorks(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -35,7 +35,7 @@ func TestDemoPageBuildsASnippetThatWorks(t *testing.T) {
 	if got, want := e2e.Eval[string](t, demo, "snippet.textContent"), `<script async src="`+p.URL+`/assets/proof.js"></script>`; got != want {
 		t.Errorf("after starting over: got %s, want %s", got, want)
 	}
-	// The printed address, pasted while the page is open, loads nothing again.
+	// Navigating to the printed address on the open page does not reload it.
 	e2e.Eval[chromedp.Void](t, demo, "location.href = '/#key=pasted'")
 	e2e.AwaitJS(t, demo, "send.elements.key.value == 'pasted' && location.href == '"+p.URL+"/'")
 	set(`{template: '{user_name} is in'}`)
@@ -48,8 +48,8 @@ func TestDemoPageBuildsASnippetThatWorks(t *testing.T) {
 	e2e.AwaitJS(t, shop, "says() == 'Ada is in'")
 }
 
-// The demo page posts a test signup with the key from its address, which it takes from the bar; shows the
-// card on itself, on a phone and on a desktop; builds the snippet, pinned or not; says nothing on the console.
+// The demo page removes the key from the address bar and posts a test signup with it. It shows the card on itself, in the phone view and in
+// the desktop view, builds the snippet, and writes nothing on the console.
 func TestDemoPage(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -67,7 +67,7 @@ func TestDemoPage(t *testing.T) {
 	e2e.AwaitJS(t, tab, "events.textContent == '1' && subscribers.textContent == '1'")
 	e2e.Eval[chromedp.Void](t, tab, "document.getElementById('withdraw').click()")
 	e2e.AwaitJS(t, tab, "!document.querySelector('#proof-popup.visible')")
-	// What shows here when the view changes does not hold up the card there.
+	// A card that shows here when the view changes does not delay the card there.
 	e2e.Eval[chromedp.Void](t, tab, "document.querySelector('#send .primary').click()")
 	e2e.AwaitJS(t, tab, "document.querySelector('#proof-popup.visible')")
 	for _, view := range []string{"phone", "desktop"} {

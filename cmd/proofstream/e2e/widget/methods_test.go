@@ -11,8 +11,8 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// pause holds, resume goes on, destroy leaves nothing: no stream, no element, no listener, no timer; and
-// all the while nothing is put on window.
+// pause holds the card and the next ones, resume continues, and destroy leaves no stream, element, listener, timer or lock. The widget
+// sets no property of window.
 func TestWidgetMethods(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -36,7 +36,7 @@ func TestWidgetMethods(t *testing.T) {
 	if e2e.Eval[bool](t, tab, "shows()[0].at < resumed") {
 		t.Error("a card while paused")
 	}
-	e2e.AwaitJS(t, tab, "performance.now() > visible[0] + 600") // twice as long as it shows
+	e2e.AwaitJS(t, tab, "performance.now() > visible[0] + 600") // twice the time that a card shows: a timer of the card would have fired before
 	if !e2e.Eval[bool](t, tab, "popup.matches('.visible')") {
 		t.Error("pause did not hold the card that showed")
 	}
@@ -53,7 +53,7 @@ func TestWidgetMethods(t *testing.T) {
 	}
 	held := e2e.Eval[string](t, tab, "navigator.locks.query().then(q => q.held.length + ',' + q.pending.length)")
 	if held != "0,0" {
-		t.Errorf("locks held and awaited: got %s", held)
+		t.Errorf("locks held and pending: got %s, want 0,0", held)
 	}
 	for _, target := range []string{"document", "window"} {
 		object, err := chromedp.Run(tab, chromedp.Evaluate[*runtime.RemoteObject](target))
@@ -61,7 +61,7 @@ func TestWidgetMethods(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, listener := range e2e.Call(t, tab, domdebugger.GetEventListeners, domdebugger.GetEventListenersParams{ObjectID: object.ObjectID}).Listeners {
-			if !strings.HasPrefix(listener.Type, "proof:") { // those are the test's own
+			if !strings.HasPrefix(listener.Type, "proof:") { // the listeners of the test
 				t.Errorf("%s still listens to %s", target, listener.Type)
 			}
 		}

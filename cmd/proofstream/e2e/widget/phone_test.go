@@ -10,15 +10,15 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// On a phone the card spans the width less its margins, at the bottom, takes at most a quarter of the
-// height, has a button for thumbs, and a swipe closes it.
+// On a phone the card is at the bottom, as wide as the screen without its margins, and takes at most a quarter of the height. Its button
+// measures at least 44 by 44 pixels, and a swipe closes the card.
 func TestWidgetOnAPhone(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	tab := p.Open(t, `data-position="top-left" data-duration="60000" data-dismiss="card" data-cooldown="0"`)
 	for _, size := range [][2]int64{{375, 667}, {320, 568}, {667, 375}} {
 		e2e.Screen(t, tab, size[0], size[1], true)
-		e2e.Reload(t, tab) // a page knows when it loads whether there is a touch screen
+		e2e.Reload(t, tab) // a page detects a touch screen only when it loads
 		p.AwaitSubscribers(t, 1)
 		p.Post(t, "user_name="+strings.Repeat("Maria da ", 13))
 		e2e.AwaitShows(t, tab, 1)
@@ -39,7 +39,7 @@ func TestWidgetOnAPhone(t *testing.T) {
 		}
 		drag()
 		e2e.AwaitJS(t, tab, "part('card').style.translate")
-		touch(input.DispatchTouchEventTypeTouchCancel) // a call comes in, say
+		touch(input.DispatchTouchEventTypeTouchCancel) // as on an incoming call
 		e2e.AwaitJS(t, tab, "!part('card').style.translate")
 		if !e2e.Eval[bool](t, tab, "!!document.querySelector('.visible')") {
 			t.Errorf("%v: a swipe that was not completed closed the card", size)
@@ -50,8 +50,8 @@ func TestWidgetOnAPhone(t *testing.T) {
 	}
 }
 
-// data-mobile="off": no cards under 768 pixels.
-func TestWidgetStaysAwayFromPhonesWhenTold(t *testing.T) {
+// With data-mobile="off" there are no cards on screens narrower than 768 pixels.
+func TestWidgetMobileOff(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	tab := p.Open(t, e2e.Quick+` data-mobile="off"`)

@@ -10,7 +10,8 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// No cookie; storage keys carry one prefix, or are none; before consent nothing is requested or stored.
+// The widget sets no cookie, and its storage keys are "proofstream:" and the site, or none with data-storage="off". Before consent it
+// requests and stores nothing.
 func TestWidgetRespectsPrivacy(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -33,26 +34,24 @@ func TestWidgetRespectsPrivacy(t *testing.T) {
 		tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, `data-consent="wait" data-recent="2"`, "")))
 		for range 2 {
 			e2e.AwaitJS(t, tab, "document.getElementById('proof-popup')")
-			// A request behind those that the widget would have made by now.
+			// A request of the page after any that the widget has made: the marker that must arrive.
 			e2e.Eval[chromedp.Void](t, tab, "fetch('"+f.URL+"/live', {mode: 'no-cors'}).then(() => {})")
-			asked := fmt.Sprint(f.Requests())
-			if got := e2e.Eval[string](t, tab, stored); got != "" || asked != "[/assets/proof.js /live]" && asked != "[/live]" {
-				t.Errorf("before consent: stored %q, asked for %s", got, asked)
+			requests := fmt.Sprint(f.Requests())
+			if got := e2e.Eval[string](t, tab, stored); got != "" || requests != "[/assets/proof.js /live]" && requests != "[/live]" {
+				t.Errorf("before consent: stored %q, requested %s", got, requests)
 			}
 			e2e.Eval[chromedp.Void](t, tab, yes)
 			e2e.AwaitShows(t, tab, 1)
 			if err := chromedp.Do(tab, chromedp.Evaluate[chromedp.Void]("localStorage.clear(); sessionStorage.clear()")); err != nil {
 				t.Fatal(err)
 			}
-			e2e.Reload(t, tab) // consent is asked for on each load
-			f.Mu.Lock()
-			f.Asked = nil
-			f.Mu.Unlock()
+			e2e.Reload(t, tab) // each load needs consent again
+			f.ForgetRequests()
 		}
 	}
 }
 
-// No setting can invent, loop or multiply events: without a signup there is no card, and each shows once.
+// No attribute makes the widget show a card without a signup, or a signup twice.
 func TestWidgetShowsNothingThatDidNotHappen(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -60,8 +59,8 @@ func TestWidgetShowsNothingThatDidNotHappen(t *testing.T) {
 	tab := p.Open(t, all)
 	ids := p.PostMany(t, "visitor", 3)
 	e2e.AwaitShows(t, tab, 3)
-	e2e.Eval[chromedp.Void](t, tab, "ahead += 9e4") // the stream is rebuilt, and goes on from there
-	for i := range 2 {                              // what is shown twice is between these
+	e2e.Eval[chromedp.Void](t, tab, "ahead += 9e4") // the widget opens a new stream from its last id
+	for i := range 2 {                              // a repeated card would show before these
 		ids = append(ids, p.Post(t, "user_name=marker"))
 		e2e.AwaitShows(t, tab, 4+i)
 	}
@@ -70,7 +69,7 @@ func TestWidgetShowsNothingThatDidNotHappen(t *testing.T) {
 	}
 }
 
-// What stands in the storage is a stranger's, too: damaged parts of it do not count, and cards go on.
+// Other scripts can write into the storage. The widget ignores damaged records, and cards continue to show.
 func TestWidgetIgnoresADamagedMemory(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -11,22 +12,22 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// The original rhythm: 3.5 s from visible on to visible off, slides included, then 2 s before the next,
-// also for a signup that comes during that pause.
-func TestWidgetKeepsTheRhythm(t *testing.T) {
+// By default a card is visible for 3.5 s, slides included, and the next one follows after 2 s, also for a signup that arrives during the
+// cooldown.
+func TestWidgetDefaultDurationAndCooldown(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	tab := p.Open(t, "")
 	p.Post(t, "user_name=first")
 	e2e.AwaitJS(t, tab, "visible.length == 2")
-	p.Post(t, "user_name=in the pause")
+	p.Post(t, "user_name=during the cooldown")
 	e2e.AwaitShows(t, tab, 2)
 	times := e2e.Eval[[]float64](t, tab, "visible")
 	within(t, "on to off", times[1]-times[0], 3500)
 	within(t, "off to on", times[2]-times[1], 2000)
 }
 
-// within allows a busy machine to be late, by less than a slide that is not counted in (1250 ms), and no one to be early.
+// within checks that a time is at most 20 ms too short and 1 s too long. A slide (1250 ms) that is not counted would be more than that.
 func within(t *testing.T, what string, got, want float64) {
 	t.Helper()
 	if got < want-20 || got > want+1000 {
@@ -34,7 +35,7 @@ func within(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// A burst shows one card at a time, keeps the rhythm, and of those that wait only the newest ten.
+// A burst shows one card at a time, with duration and cooldown kept, and only the newest ten of the waiting signups.
 func TestWidgetShowsOneCardAtATimeOfABurst(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -57,42 +58,61 @@ func TestWidgetShowsOneCardAtATimeOfABurst(t *testing.T) {
 		if i%2 == 1 {
 			length, what = 150, "off to on"
 		}
-		if got := times[i+1] - times[i]; got < length-20 { // how late it may be, TestWidgetKeepsTheRhythm says
-			t.Errorf("%s %d: got %.0f ms, want %.0f at least", what, i, got, length)
+		// A loaded machine may see a change up to 60 ms late. TestWidgetDefaultDurationAndCooldown checks the upper bound.
+		if got := times[i+1] - times[i]; got < length-60 {
+			t.Errorf("%s %d: got %.0f ms, want %.0f, at most 60 less", what, i, got, length)
 		}
 	}
 }
 
-// Caps count what this page and this session showed, over reloads.
+// The caps bound the cards that a page and a session show, over reloads.
 func TestWidgetKeepsItsCaps(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
-	tab := p.Open(t, e2e.Quick+` data-max-per-page="2" data-max-per-session="3"`)
+	f := e2e.StartHTTPProxy(t, p)
+	tab := e2e.Tab(t, e2e.ServePage(t, e2e.FastClock+e2e.WidgetPage(f.URL, e2e.Quick+` data-max-per-page="2" data-max-per-session="3"`, "")))
+	p.AwaitSubscribers(t, 1)
 	p.PostMany(t, "a", 5)
 	e2e.AwaitJS(t, tab, "visible.length == 4")
-	p.AwaitSubscribers(t, 0) // a page that will show no more listens no more
+	p.AwaitSubscribers(t, 0) // a page at its cap closes its stream
 	e2e.Reload(t, tab)
 	p.AwaitSubscribers(t, 1)
 	p.PostMany(t, "b", 3)
 	e2e.AwaitJS(t, tab, "visible.length == 2")
 	p.AwaitSubscribers(t, 0)
+	before := f.Count("/events")
 	e2e.Reload(t, tab)
 	e2e.AwaitJS(t, tab, "part('card') && !part('card').hidden")
-	p.Post(t, "user_name=c")
-	e2e.Settle(t, tab)
-	if got := e2e.Eval[int](t, tab, "shows().length"); got != 0 {
-		t.Errorf("%d cards over the cap of the session", got)
+	if streams := f.Count("/events"); streams != before {
+		t.Errorf("a page over the cap of the session requested %d streams", streams-before)
+	}
+	checkNoMoreCards(t, p, f, tab, "over the cap of the session")
+}
+
+// checkNoMoreCards checks that a page shows no card for a new signup. It has no stream when that is posted, and opens none within
+// two minutes of its clock. The page needs e2e.FastClock.
+func checkNoMoreCards(t *testing.T, p *e2e.Program, f *e2e.HTTPProxy, tab context.Context, when string) {
+	t.Helper()
+	p.AwaitSubscribers(t, 0)
+	streams, cards := f.Count("/events"), e2e.Eval[int](t, tab, "shows().length")
+	p.Post(t, "user_name=must not show")
+	e2e.PassTime(t, tab, 2*time.Minute)
+	if got := f.Count("/events") - streams; got != 0 {
+		t.Errorf("%s: the page requested %d streams", when, got)
+	}
+	if got := e2e.Eval[int](t, tab, "shows().length") - cards; got != 0 {
+		t.Errorf("%s: the page showed %d cards", when, got)
 	}
 }
 
-// Closing does what data-dismiss says, and nothing else; Esc closes.
+// Closing the card does what data-dismiss says: it ends the cards of this page, of this session, or of this browser, or none.
 func TestWidgetClosingMeansWhatTheTagSays(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		dismiss         string
-		sameTab, reload bool   // another card afterwards: in the open page, after a reload
+		sameTab, reload bool   // another card afterwards: on the open page, after a reload
 		newTab          bool   // in a tab opened afterwards
-		later           string // milliseconds after which there is one anyhow
+		later           string // milliseconds after which there is one again
 	}{
 		{"card", true, true, true, ""},
 		{"session", false, false, true, ""},
@@ -102,48 +122,32 @@ func TestWidgetClosingMeansWhatTheTagSays(t *testing.T) {
 		t.Run(c.dismiss, func(t *testing.T) {
 			t.Parallel()
 			p := e2e.Start(t)
-			url := e2e.ServePage(t, e2e.WidgetPage(p.URL, `data-cooldown="0" data-dismiss="`+c.dismiss+`"`, ""))
-			tab := e2e.Tab(t, url)
-			p.AwaitSubscribers(t, 1)
-			shows := func(in context.Context, name string, want bool) bool {
-				before := e2e.Eval[int](t, in, "shows().length")
-				e2e.AwaitJS(t, in, "part('card') && !part('card').hidden")
-				p.Post(t, "user_name="+name)
-				if want {
-					e2e.AwaitShows(t, in, before+1)
-					return true
+			f := e2e.StartHTTPProxy(t, p)
+			url := e2e.ServePage(t, e2e.FastClock+e2e.WidgetPage(f.URL, `data-cooldown="0" data-dismiss="`+c.dismiss+`"`, ""))
+			check := func(tab context.Context, when string, want bool) {
+				t.Helper()
+				e2e.AwaitJS(t, tab, "part('card') && !part('card').hidden")
+				if !want {
+					checkNoMoreCards(t, p, f, tab, when)
+					return
 				}
-				e2e.Settle(t, in)
-				return e2e.Eval[int](t, in, "shows().length") > before
+				p.AwaitSubscribers(t, 1)
+				before := e2e.Eval[int](t, tab, "shows().length")
+				p.Post(t, "user_name="+when)
+				e2e.AwaitShows(t, tab, before+1)
 			}
-			if !shows(tab, "first", true) {
-				t.Fatal("no card at all")
-			}
-			e2e.Pressed(t, tab, kb.Escape)
+			tab := e2e.Tab(t, url)
+			check(tab, "at first", true)
+			e2e.Press(t, tab, kb.Escape)
 			e2e.AwaitJS(t, tab, "seen.at(-1).type == 'close' && seen.at(-1).reason == 'dismissed'")
-			if got := shows(tab, "same page", c.sameTab); got != c.sameTab {
-				t.Errorf("another card on the page: got %v, want %v", got, c.sameTab)
-			}
+			check(tab, "on the same page", c.sameTab)
 			e2e.Reload(t, tab)
-			if c.reload {
-				p.AwaitSubscribers(t, 1)
-			}
-			if got := shows(tab, "reloaded", c.reload); got != c.reload {
-				t.Errorf("another card after a reload: got %v, want %v", got, c.reload)
-			}
-			other := e2e.Neighbour(t, tab, url)
-			if c.newTab {
-				p.AwaitSubscribers(t, 1)
-			}
-			if got := shows(other, "new tab", c.newTab); got != c.newTab {
-				t.Errorf("a card in a new tab: got %v, want %v", got, c.newTab)
-			}
+			check(tab, "after a reload", c.reload)
+			other := e2e.NewTab(t, tab, url)
+			check(other, "in a new tab", c.newTab)
 			if c.later != "" {
 				e2e.Eval[chromedp.Void](t, other, "ahead = "+c.later)
-				p.AwaitSubscribers(t, 1)
-				if !shows(other, "later", true) {
-					t.Error("no card a day later")
-				}
+				check(other, "a day later", true)
 			}
 		})
 	}

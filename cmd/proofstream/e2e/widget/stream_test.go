@@ -13,9 +13,8 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// After drops, refusals, a restart and sleep it reconnects with its last id: nothing is missed,
-// nothing shown twice.
-func TestWidgetComesBack(t *testing.T) {
+// The widget reconnects with its last id after disconnects, refusals, a restart and sleep, and shows each signup once.
+func TestWidgetReconnects(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t, "PROOF_RETRY=300ms")
 	f := e2e.StartHTTPProxy(t, p)
@@ -23,18 +22,18 @@ func TestWidgetComesBack(t *testing.T) {
 	p.AwaitSubscribers(t, 1)
 	p.Post(t, "user_name=before")
 	e2e.AwaitShows(t, tab, 1)
-	for i, trouble := range []struct {
-		name string
-		make func()
+	for i, fault := range []struct {
+		name   string
+		inject func()
 	}{
 		{"drop", f.CloseClientConnections},
 		{"503 of a proxy", func() {
-			f.Instead("/events", e2e.Unavailable)
+			f.Replace("/events", e2e.Unavailable)
 			f.AwaitCount(t, "/events", f.Count("/events")+2)
-			f.Instead("/events", nil)
+			f.Replace("/events", nil)
 		}},
 		{"busy", func() {
-			f.Instead("/events", func(w http.ResponseWriter, r *http.Request) {
+			f.Replace("/events", func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				w.Header().Set("Access-Control-Allow-Origin", "*")
 				fmt.Fprint(w, "event: busy\nretry: 100\ndata: {}\n\n")
@@ -42,23 +41,23 @@ func TestWidgetComesBack(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			})
 			f.AwaitCount(t, "/events", f.Count("/events")+3)
-			f.Instead("/events", nil)
+			f.Replace("/events", nil)
 		}},
 		{"restart", func() { p.Kill(); p = p.Restart() }},
 		{"sleep", func() { e2e.Eval[chromedp.Void](t, tab, "ahead += 9e4") }},
 	} {
-		asked := f.Count("/events")
-		trouble.make()
-		p.Post(t, "user_name=after "+trouble.name)
+		before := f.Count("/events")
+		fault.inject()
+		p.Post(t, "user_name=after "+fault.name)
 		names := e2e.AwaitShows(t, tab, i+2)
-		if got, want := names[i+1], "after "+trouble.name; got != want || len(names) != i+2 {
+		if got, want := names[i+1], "after "+fault.name; got != want || len(names) != i+2 {
 			t.Errorf("got %v, want one more: %q", names, want)
 		}
-		f.AwaitCount(t, "/events", asked+1)
+		f.AwaitCount(t, "/events", before+1)
 	}
 }
 
-// A page that comes back from the back/forward cache was not kept out of it, and goes on.
+// The widget does not keep the page out of the back/forward cache, and continues when the page is restored from it.
 func TestWidgetLivesThroughTheBackForwardCache(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -73,7 +72,7 @@ func TestWidgetLivesThroughTheBackForwardCache(t *testing.T) {
 	}
 	p.AwaitSubscribers(t, 0)
 	p.Post(t, "user_name=meanwhile")
-	// NavigateBack would wait for a load event, and a page from the cache has none.
+	// chromedp.NavigateBack waits for a load event, which a page from the cache does not have.
 	e2e.Eval[chromedp.Void](t, tab, "setTimeout(() => history.back())")
 	p.AwaitSubscribers(t, 1)
 	p.Post(t, "user_name=after")
@@ -83,7 +82,7 @@ func TestWidgetLivesThroughTheBackForwardCache(t *testing.T) {
 	}
 }
 
-// A signup that is withdrawn leaves the screen, or never gets there.
+// An erased signup disappears from the page, or is not shown if it is waiting.
 func TestWidgetRemovesWhatIsRetracted(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -92,7 +91,7 @@ func TestWidgetRemovesWhatIsRetracted(t *testing.T) {
 	p.Post(t, "user_name=stays")
 	e2e.AwaitShows(t, tab, 1)
 	for _, id := range []string{waiting, showing} {
-		if got := p.Ask(t, "DELETE", "/signup/"+id, "", "Authorization: Bearer "+p.Key).Status; got != 204 {
+		if got := p.Request(t, "DELETE", "/signup/"+id, "", "Authorization: Bearer "+p.Key).Status; got != 204 {
 			t.Fatalf("delete: got %d, want 204", got)
 		}
 	}
@@ -104,25 +103,25 @@ func TestWidgetRemovesWhatIsRetracted(t *testing.T) {
 	}
 }
 
-// Where something on the way holds the stream back, the newest events come through /recent, and only
-// those from then on; also where it does so after a while, at a second attempt.
+// Where a proxy holds the stream back, the widget polls /recent and shows the events since the page was opened, also when the proxy starts
+// to hold it back later. It keeps trying the stream.
 func TestWidgetFallsBackToRecent(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t, "PROOF_RETRY=200ms")
 	p.Post(t, "user_name=past")
 	f := e2e.StartHTTPProxy(t, p)
-	f.Instead("/events", e2e.Hang)
+	f.Replace("/events", e2e.Hang)
 	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, e2e.Quick, "")))
 	f.AwaitCount(t, "/events", 1)
 	e2e.Eval[chromedp.Void](t, tab, "ahead += 21e3")
-	f.AwaitAnswers(t, "/recent", 1)
+	f.AwaitResponses(t, "/recent", 1)
 	p.Post(t, "user_name=live")
 	e2e.Eval[chromedp.Void](t, tab, "ahead += 31e3")
 	f.AwaitCount(t, "/recent", 2)
 	if got, want := fmt.Sprint(e2e.AwaitShows(t, tab, 1)), "[live]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	f.Instead("/events", nil) // the stream is tried all the while
+	f.Replace("/events", nil) // the widget still tries the stream
 	for range 3 {
 		e2e.Eval[chromedp.Void](t, tab, "ahead += 3e4; new Promise(done => setTimeout(done, 1100))")
 	}
@@ -131,52 +130,52 @@ func TestWidgetFallsBackToRecent(t *testing.T) {
 	if got, want := fmt.Sprint(e2e.AwaitShows(t, tab, 2)), "[live streamed]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	asked, looked, dropped := f.Count("/events"), f.Count("/recent"), e2e.Eval[float64](t, tab, "Date.now()")
-	f.Instead("/events", e2e.Hang)
-	f.AwaitCount(t, "/events", asked+1)
+	streams, polls, dropped := f.Count("/events"), f.Count("/recent"), e2e.Eval[float64](t, tab, "Date.now()")
+	f.Replace("/events", e2e.Hang)
+	f.AwaitCount(t, "/events", streams+1)
 	p.Post(t, "user_name=dropped")
 	e2e.Eval[chromedp.Void](t, tab, "ahead += 21e3")
-	f.AwaitCount(t, "/recent", looked+1)
+	f.AwaitCount(t, "/recent", polls+1)
 	if after := e2e.Eval[float64](t, tab, "Date.now()") - dropped; after > 45e3 {
-		t.Errorf("/recent was asked %.0f s after the drop, want 20", after/1000)
+		t.Errorf("/recent was requested %.0f s after the drop, want 20", after/1000)
 	}
 	if got, want := fmt.Sprint(e2e.AwaitShows(t, tab, 3)), "[live streamed dropped]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-// Live cards do not wait for past ones: where /recent hangs they show all the same, and that request ends after its time.
-func TestWidgetDoesNotWaitForThePast(t *testing.T) {
+// Live cards show while the request for past events hangs, and that request times out.
+func TestWidgetDoesNotWaitForPastEvents(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	f := e2e.StartHTTPProxy(t, p)
 	ended := make(chan struct{}, 9)
-	f.Instead("/recent", func(w http.ResponseWriter, r *http.Request) {
+	f.Replace("/recent", func(w http.ResponseWriter, r *http.Request) {
 		e2e.Hang(w, r)
 		ended <- struct{}{}
 	})
-	const hasty = `<script>
+	const shortAbort = `<script>
 		const whole = AbortSignal.timeout
 		AbortSignal.timeout = ms => whole.call(AbortSignal, ms / 20)
 	</script>`
-	tab := e2e.Tab(t, e2e.ServePage(t, hasty+e2e.WidgetPage(f.URL, e2e.Quick+` data-recent="3"`, "")))
+	tab := e2e.Tab(t, e2e.ServePage(t, shortAbort+e2e.WidgetPage(f.URL, e2e.Quick+` data-recent="3"`, "")))
 	p.AwaitSubscribers(t, 1)
 	p.Post(t, "user_name=live")
 	e2e.AwaitShows(t, tab, 1)
 	select {
 	case <-ended:
 	case <-time.After(waitfor.Patience):
-		t.Error("/recent is waited for without end")
+		t.Error("the request for /recent does not time out")
 	}
 }
 
-// A frame that is no JSON, of a proxy that meddles, is left out; nothing is thrown into the page.
-func TestWidgetIgnoresAFrameThatItCannotRead(t *testing.T) {
+// The widget ignores a frame that is not JSON, which a proxy may insert. It throws no error into the page.
+func TestWidgetIgnoresInvalidFrames(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	frames := make(chan string)
 	f := e2e.StartHTTPProxy(t, p)
-	f.Instead("/events", e2e.Made(frames))
+	f.Replace("/events", e2e.FakeStream(frames))
 	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, e2e.Quick, "")))
 	lines := console(t, tab)
 	frames <- "event: signup\ndata: <html>\nid: made-2\n\nevent: ready\ndata: null\nid: made-3\n\n"

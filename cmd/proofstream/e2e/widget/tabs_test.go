@@ -13,8 +13,8 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// A hidden tab shows nothing. Hidden for long it closes the stream, and on return shows the newest three
-// of what came since, whether it had heard of them or not; also where the browser froze it, so that it closed nothing.
+// A hidden tab shows no card. After a minute it closes the stream. When it is visible again it shows the newest three events since it was
+// hidden, received or not. This also holds for a tab that the browser froze before it could close the stream.
 func TestWidgetClosesTheStreamWhileHidden(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -25,7 +25,7 @@ func TestWidgetClosesTheStreamWhileHidden(t *testing.T) {
 	</script>`
 	shop := e2e.Tab(t, e2e.ServePage(t, freezer+e2e.WidgetPage(p.URL, e2e.Quick, "")))
 	p.AwaitSubscribers(t, 1)
-	blank := e2e.Neighbour(t, shop, "about:blank")
+	blank := e2e.NewTab(t, shop, "about:blank")
 	e2e.AwaitHeard(t, shop, p.Post(t, "user_name=waits"))
 	if got := e2e.Eval[int](t, shop, "shows().length"); got != 0 {
 		t.Errorf("%d cards in a hidden tab", got)
@@ -59,13 +59,13 @@ func TestWidgetClosesTheStreamWhileHidden(t *testing.T) {
 	}
 }
 
-// A tab hidden for a moment shows on return what came meanwhile.
+// A tab that was hidden for a moment shows what arrived meanwhile.
 func TestWidgetKeepsTheStreamThroughAGlanceElsewhere(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	shop := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(p.URL, e2e.Quick, "")))
 	p.AwaitSubscribers(t, 1)
-	e2e.Neighbour(t, shop, "about:blank")
+	e2e.NewTab(t, shop, "about:blank")
 	p.PostMany(t, "waits", 2)
 	e2e.ToFront(t, shop)
 	if got, want := fmt.Sprint(e2e.AwaitShows(t, shop, 2)), "[waits0 waits1]"; got != want {
@@ -73,8 +73,8 @@ func TestWidgetKeepsTheStreamThroughAGlanceElsewhere(t *testing.T) {
 	}
 }
 
-// Twelve tabs over HTTP/1.1, where a browser opens six connections to a host, all load and share one
-// stream; when the one that reads it closes, another goes on from there.
+// Twelve tabs over HTTP/1.1, where a browser opens six connections to a host, load and share one stream. When the leader tab leaves, another
+// tab continues from its last id.
 func TestWidgetSharesOneStreamAmongTwelveTabs(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -83,7 +83,7 @@ func TestWidgetSharesOneStreamAmongTwelveTabs(t *testing.T) {
 	p.AwaitSubscribers(t, 1)
 	last := first
 	for range 11 {
-		last = e2e.Neighbour(t, last, url)
+		last = e2e.NewTab(t, last, url)
 		e2e.AwaitJS(t, last, "part('card') && !part('card').hidden")
 	}
 	p.AwaitSubscribers(t, 1)
@@ -97,8 +97,8 @@ func TestWidgetSharesOneStreamAmongTwelveTabs(t *testing.T) {
 	p.AwaitSubscribers(t, 1)
 }
 
-// The tab that reads the stream for all, hidden for more than a minute, lets another one that is visible read it; that one
-// goes on where it was, and on return to the first there is nothing left to show.
+// A leader tab that is hidden for more than a minute hands the stream to a visible tab. That tab resumes from the last id, and the first tab
+// has nothing left to show when it is visible again.
 func TestWidgetHandsTheStreamToAVisibleTab(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -106,7 +106,7 @@ func TestWidgetHandsTheStreamToAVisibleTab(t *testing.T) {
 	address := e2e.ServePage(t, e2e.WidgetPage(f.URL, e2e.Quick, ""))
 	first := e2e.Tab(t, address)
 	p.AwaitSubscribers(t, 1)
-	second := e2e.Neighbour(t, first, address)
+	second := e2e.NewTab(t, first, address)
 	e2e.AwaitJS(t, second, "part('card') && !part('card').hidden")
 	id := p.Post(t, "user_name=before")
 	e2e.AwaitShows(t, second, 1)
@@ -119,11 +119,11 @@ func TestWidgetHandsTheStreamToAVisibleTab(t *testing.T) {
 		}
 		e2e.Eval[chromedp.Void](t, first, "new Promise(done => setTimeout(done, 1100))")
 	}
-	p.Post(t, "user_name=between")
+	p.Post(t, "user_name=handed over")
 	f.AwaitCount(t, "/events", 2)
 	p.AwaitSubscribers(t, 1)
 	if got, want := f.Last("/events"), "last_event_id="+id; !strings.Contains(got, want) {
-		t.Errorf("asked for %s, want %s in it", got, want)
+		t.Errorf("requested %s, want %s in it", got, want)
 	}
 	p.Post(t, "user_name=after")
 	e2e.AwaitShows(t, second, 3)
@@ -132,14 +132,14 @@ func TestWidgetHandsTheStreamToAVisibleTab(t *testing.T) {
 	e2e.AwaitShows(t, first, 1)
 	p.Post(t, "user_name=marker")
 	e2e.AwaitShows(t, first, 2)
-	if got, want := e2e.Eval[string](t, second, names)+"|"+e2e.Eval[string](t, first, names), "before,between,after|last,marker"; got != want {
+	if got, want := e2e.Eval[string](t, second, names)+"|"+e2e.Eval[string](t, first, names), "before,handed over,after|last,marker"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	p.AwaitSubscribers(t, 1)
 }
 
-// Without Web Locks and BroadcastChannel, and where the visitor's settings refuse locks and storage, visible tabs connect,
-// and hidden ones disconnect.
+// Where Web Locks and BroadcastChannel are missing, or the visitor's settings refuse locks and storage, visible tabs connect and hidden tabs
+// disconnect.
 func TestWidgetWithoutWebLocksConnectsVisibleTabs(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
@@ -154,7 +154,7 @@ func TestWidgetWithoutWebLocksConnectsVisibleTabs(t *testing.T) {
 			url := e2e.ServePage(t, "<script>"+script+"</script>"+e2e.WidgetPage(p.URL, e2e.Quick, ""))
 			first := e2e.Tab(t, url)
 			p.AwaitSubscribers(t, 1)
-			second := e2e.Neighbour(t, first, url)
+			second := e2e.NewTab(t, first, url)
 			e2e.AwaitJS(t, second, "part('card') && !part('card').hidden")
 			p.AwaitSubscribers(t, 1)
 			p.Post(t, "user_name=Ada")
@@ -169,7 +169,7 @@ func TestWidgetWithoutWebLocksConnectsVisibleTabs(t *testing.T) {
 	}
 }
 
-// A card once seen is not shown again: not after a reload, not in another tab.
+// A card shows once per browser: not again after a reload or in another tab.
 func TestWidgetShowsACardOnce(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -180,7 +180,7 @@ func TestWidgetShowsACardOnce(t *testing.T) {
 	e2e.AwaitShows(t, first, 1)
 	e2e.Reload(t, first)
 	p.AwaitSubscribers(t, 1)
-	second := e2e.Sibling(t, first, url)
+	second := e2e.NewWindow(t, first, url)
 	e2e.AwaitJS(t, second, "part('card') && !part('card').hidden")
 	shown := func() []string {
 		return append(e2e.Eval[[]string](t, first, "shows().map(e => e.user_name)"), e2e.Eval[[]string](t, second, "shows().map(e => e.user_name)")...)
@@ -194,23 +194,20 @@ func TestWidgetShowsACardOnce(t *testing.T) {
 	}
 }
 
-// Closed for the session, the other tabs that are open stay silent too.
+// Closing the card for the session ends the cards in other open tabs too.
 func TestWidgetClosedForTheSessionIsClosedInOpenTabs(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
-	url := e2e.ServePage(t, e2e.WidgetPage(p.URL, e2e.Quick, ""))
+	f := e2e.StartHTTPProxy(t, p)
+	url := e2e.ServePage(t, e2e.FastClock+e2e.WidgetPage(f.URL, `data-duration="60000"`, ""))
 	first := e2e.Tab(t, url)
 	p.AwaitSubscribers(t, 1)
-	second := e2e.Neighbour(t, first, url)
+	second := e2e.NewTab(t, first, url)
 	e2e.AwaitJS(t, second, "part('card') && !part('card').hidden")
 	p.Post(t)
 	e2e.AwaitShows(t, second, 1)
 	e2e.Eval[chromedp.Void](t, second, "part('close').click()")
-	p.AwaitSubscribers(t, 0) // none of the tabs listens any more
+	p.AwaitSubscribers(t, 0)
 	e2e.ToFront(t, first)
-	p.Post(t)
-	e2e.Settle(t, first)
-	if got := e2e.Eval[int](t, first, "shows().length"); got != 0 {
-		t.Errorf("the other tab showed %d cards", got)
-	}
+	checkNoMoreCards(t, p, f, first, "in the other tab")
 }

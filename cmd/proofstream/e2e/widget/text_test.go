@@ -16,7 +16,7 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// What has been tried against pages that show strangers' text. hacked() would set window.hacked.
+// hostileTexts are known attacks on pages that show text of strangers. If one works, hacked is called.
 var hostileTexts = []string{
 	`<script>hacked()</script>`, `<img src=x onerror=hacked()>`, `<svg onload=hacked()>`, `<svg/onload=hacked()//`,
 	`"><script>hacked()</script>`, `'><img src=x onerror=hacked()>`, `</p><script>hacked()</script>`, `</style><script>hacked()</script>`,
@@ -32,7 +32,7 @@ var hostileTexts = []string{
 	`<proof-popup></proof-popup>`, `<slot></slot>`, `__proto__`, `constructor`,
 }
 
-// Every text is text, in every field.
+// The widget shows every text as text, in every field.
 func TestWidgetShowsEveryTextAsText(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -58,7 +58,7 @@ func TestWidgetShowsEveryTextAsText(t *testing.T) {
 	}
 }
 
-// What the service would have refused as a picture or a link, the widget refuses too.
+// The widget refuses every address that the service refuses as a picture or a link.
 func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -69,14 +69,14 @@ func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
 		"/" + strings.Repeat("a", 2048)}
 	accepted := []string{"/", "/offers?a=1&b=%20#top", "https://example.com", "https://example.com:8443/x?y#z", "HTTPS://EXAMPLE.COM/", "https://[2001:db8::1]/"}
 	for _, address := range append(refused, accepted...) {
-		got := p.Ask(t, "POST", "/signup", e2e.MustJSON(map[string]string{"url": address}), "Content-Type: application/json", "Authorization: Bearer "+p.Key).Status
+		got := p.Request(t, "POST", "/signup", e2e.MustJSON(map[string]string{"url": address}), "Content-Type: application/json", "Authorization: Bearer "+p.Key).Status
 		if want := 422; (got == want) != slices.Contains(refused, address) && strings.TrimSpace(address) != "" {
-			t.Fatalf("the service answers %d to %q", got, address)
+			t.Fatalf("the service responds with %d to %q", got, address)
 		}
 	}
 	frames := make(chan string)
 	f := e2e.StartHTTPProxy(t, p)
-	f.Instead("/events", e2e.Made(frames))
+	f.Replace("/events", e2e.FakeStream(frames))
 	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, `data-duration="60" data-cooldown="0"`, "")))
 	e2e.Eval[chromedp.Void](t, tab, `window.shown = []; addEventListener('proof:show', () =>
 		shown.push([part('message').querySelector('a')?.getAttribute('href') ?? 'none', part('image').getAttribute('src')]))`)
@@ -94,7 +94,7 @@ func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
 	}
 }
 
-// A picture that fails, is slow or is blocked leaves a neutral one in the same box, never the last one's.
+// When a picture fails, is slow or is blocked, the same box has a neutral picture, never that of the previous card.
 func TestWidgetPictureBoxStays(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -133,14 +133,13 @@ func TestWidgetPictureBoxStays(t *testing.T) {
 			t.Errorf("%s: width, height, neutral: got %s, want %s", c.path, got, want)
 		}
 		if c.path == "/slow.svg" && e2e.Eval[bool](t, tab, "part('image').naturalWidth > 0") {
-			t.Error("the last card's picture stands beside the next name")
+			t.Error("the previous card's picture is beside the next name")
 		}
 		e2e.Eval[chromedp.Void](t, tab, "part('close').click()")
 	}
 }
 
-// Ages are true though the visitor's clock is a day off, "just" is under five minutes, and they go on
-// while the card is there.
+// Ages are correct when the visitor's clock is a day off. "just" means less than five minutes. The age of a visible card is updated.
 func TestWidgetShowsTrueAges(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -148,7 +147,7 @@ func TestWidgetShowsTrueAges(t *testing.T) {
 	for _, clock := range []string{"-864e5", "0", "864e5"} {
 		frames := make(chan string)
 		f := e2e.StartHTTPProxy(t, p)
-		f.Instead("/events", e2e.Made(frames))
+		f.Replace("/events", e2e.FakeStream(frames))
 		attributes := `data-recent="20" data-cooldown="0" data-dismiss="card"`
 		html := strings.Replace(e2e.WidgetPage(f.URL, attributes, ""), "ahead = 0", "ahead = "+clock, 1)
 		tab := e2e.Tab(t, e2e.ServePage(t, html))
@@ -180,23 +179,23 @@ func TestWidgetShowsTrueAges(t *testing.T) {
 	}
 }
 
-// Where the stream is held back the answer of /recent has the service's time, to pages of another origin too: ages are true
-// though the visitor's clock is a day off.
+// Without a stream the widget takes the service's time from the response to /recent, also on another origin: ages are correct when the
+// visitor's clock is a day off.
 func TestWidgetShowsTrueAgesWithoutAStream(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	f := e2e.StartHTTPProxy(t, p)
-	f.Instead("/events", e2e.Hang)
+	f.Replace("/events", e2e.Hang)
 	then := regexp.MustCompile(`"at":"[^"]*"`)
-	f.Answer = func(r *http.Response) {
-		if r.Request.URL.Path == "/recent" { // the service itself back-dates nothing
+	f.OnResponse(func(r *http.Response) {
+		if r.Request.URL.Path == "/recent" { // the service cannot back-date a signup
 			body, _ := io.ReadAll(r.Body) // a short one fails below
 			body = then.ReplaceAll(body, []byte(time.Now().Add(-150*time.Second).UTC().Format(`"at":"2006-01-02T15:04:05.000Z"`)))
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			r.Header.Del("Content-Length")
 			r.ContentLength = -1
 		}
-	}
+	})
 	p.Post(t, "user_name=Ada", "offer_name=Spring Sale")
 	for _, clock := range []string{"-864e5", "864e5"} {
 		html := strings.Replace(e2e.WidgetPage(f.URL, `data-recent="1"`, ""), "ahead = 0", "ahead = "+clock, 1)
@@ -208,7 +207,7 @@ func TestWidgetShowsTrueAgesWithoutAStream(t *testing.T) {
 	}
 }
 
-// On a quiet site past events appear, with their age; live ones go first.
+// On a quiet site past events show with their age. Live events show first.
 func TestWidgetShowsThePastOnQuietSites(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)

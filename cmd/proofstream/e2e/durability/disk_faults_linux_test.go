@@ -13,67 +13,67 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// On a full disk posts are refused with 503, nothing false is acknowledged, and streams stay up. When there is room
-// again, posts go on without a restart.
+// On a full disk posts get 503, no post that is not stored is acknowledged, and streams stay open. When the disk has space again,
+// posts succeed without a restart.
 func TestFullDisk(t *testing.T) {
 	e2e.Slow(t)
 	dir := smallDisk(t, "48m")
-	d := withTrouble(t, "PROOF_DATA_DIR="+filepath.Join(dir, "data"))
+	d := startFaultyDisk(t, "PROOF_DATA_DIR="+filepath.Join(dir, "data"))
 	ballast := fill(t, dir)
-	d.refuses(2000)
-	d.stands()
+	d.checkPostsRefused(2000)
+	d.checkStreamsStayOpen()
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	d.recovers()
+	d.checkRecovery()
 }
 
-// Whatever the kernel answers when the log is written or synced, it is the same: strace answers in its place.
+// The same holds when the kernel returns an error for a write or an fsync of the log. strace injects the error.
 func TestFailingDisk(t *testing.T) {
 	e2e.Slow(t)
 	e2e.Need(t, "strace")
-	for name, fault := range map[string]struct{ calls, error string }{
+	for name, fault := range map[string]struct{ calls, errno string }{
 		"fsync fails":           {"fsync,fdatasync", "EIO"},
 		"writes fail":           {"write,pwrite64", "EIO"},
 		"the disk is read-only": {"write,pwrite64,ftruncate", "EROFS"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := withTrouble(t)
-			db := filepath.Join(d.p.Dir, "proofstream.db") // and nothing else: sockets are written to in the same way
+			d := startFaultyDisk(t)
+			db := filepath.Join(d.p.Dir, "proofstream.db") // only the log: the same calls write to sockets
 			detach := attach(t, d.p, "-o", "/dev/null", "-P", db, "-P", db+"-wal",
-				"-e", "trace="+fault.calls, "-e", "inject="+fault.calls+":error="+fault.error)
-			d.refuses(0)
-			d.stands()
+				"-e", "trace="+fault.calls, "-e", "inject="+fault.calls+":error="+fault.errno)
+			d.checkPostsRefused(0)
+			d.checkStreamsStayOpen()
 			detach()
-			d.recovers()
+			d.checkRecovery()
 		})
 	}
 }
 
-// troubled is a program whose disk is in trouble, and what it answered.
-type troubled struct {
+// faultyDisk is a program whose disk fails, and the results of its posts.
+type faultyDisk struct {
 	t       *testing.T
 	p       *e2e.Program
 	s       *e2e.Source
 	first   string            // cursor before all signups
-	stored  map[string]string // ids of what was acknowledged, by name
-	refused []string          // names
+	stored  map[string]string // ids of the acknowledged signups, by name
+	refused []string          // names of the signups that got 503
 }
 
-// withTrouble starts a program that stores as it should so far.
-func withTrouble(t *testing.T, env ...string) *troubled {
+// startFaultyDisk starts a program and stores a signup before the disk fails.
+func startFaultyDisk(t *testing.T, env ...string) *faultyDisk {
 	t.Helper()
-	d := &troubled{t: t, p: e2e.Start(t, append(env, "PROOF_HEARTBEAT=50ms")...), stored: map[string]string{}}
+	d := &faultyDisk{t: t, p: e2e.Start(t, append(env, "PROOF_HEARTBEAT=50ms")...), stored: map[string]string{}}
 	d.s = d.p.Follow(t, "")
 	d.first = d.s.Ready(t).ID
 	d.stored["before"] = d.p.Post(t, "user_name=before")
 	return d
 }
 
-// post posts a signup under its name as the key.
-func (d *troubled) post(name string) e2e.Answer {
+// post posts a signup with its name as the idempotency key.
+func (d *faultyDisk) post(name string) e2e.Response {
 	d.t.Helper()
-	a := d.p.Ask(d.t, "POST", "/signup", `{"user_name":"`+name+`"}`,
+	a := d.p.Request(d.t, "POST", "/signup", `{"user_name":"`+name+`"}`,
 		"Content-Type: application/json", "X-API-Key: "+d.p.Key, "Idempotency-Key: "+name)
 	switch a.Status {
 	case 200:
@@ -86,12 +86,12 @@ func (d *troubled) post(name string) e2e.Answer {
 	return a
 }
 
-// refuses posts until five were refused; at most a number may be acknowledged before.
-func (d *troubled) refuses(most int) {
+// checkPostsRefused posts until five posts got 503. At most most posts may be acknowledged before the first of these, and none after.
+func (d *faultyDisk) checkPostsRefused(most int) {
 	d.t.Helper()
 	before := len(d.stored)
 	for i := 0; len(d.refused) < 5; i++ {
-		a := d.post(fmt.Sprintf("in trouble %d", i))
+		a := d.post(fmt.Sprintf("during the fault %d", i))
 		if a.Status == 200 && len(d.refused) > 0 || len(d.stored) > before+most {
 			d.t.Fatalf("post %d was acknowledged after %d, and after %d were refused", i, len(d.stored), len(d.refused))
 		}
@@ -101,8 +101,8 @@ func (d *troubled) refuses(most int) {
 	}
 }
 
-// stands checks what goes on during trouble.
-func (d *troubled) stands() {
+// checkStreamsStayOpen checks during a fault that the service is live and not ready, and that the open stream gets heartbeats.
+func (d *faultyDisk) checkStreamsStayOpen() {
 	t, p := d.t, d.p
 	t.Helper()
 	waitfor.Until(t, waitfor.Patience, func() bool { return p.Get(t, "/ready").Status == 503 }, func() string { return p.Get(t, "/ready").Body })
@@ -113,11 +113,11 @@ func (d *troubled) stands() {
 	before := len(d.s.Heartbeats)
 	d.s.Mu.Unlock()
 	d.s.Await(t, "heartbeats", func() bool { return len(d.s.Heartbeats) > before+3 })
-	d.streams()
+	d.checkNoStreamEnded()
 }
 
-// streams checks that the stream has never ended.
-func (d *troubled) streams() {
+// checkNoStreamEnded checks that the stream has not ended.
+func (d *faultyDisk) checkNoStreamEnded() {
 	d.t.Helper()
 	d.s.Mu.Lock()
 	defer d.s.Mu.Unlock()
@@ -126,28 +126,28 @@ func (d *troubled) streams() {
 	}
 }
 
-// recovers waits until the program stores again by itself, and looks for what it acknowledged, also after a crash.
-func (d *troubled) recovers() {
+// checkRecovery waits until the program stores again without a restart, and checks what the log has, then and after a crash.
+func (d *faultyDisk) checkRecovery() {
 	t, p := d.t, d.p
 	t.Helper()
 	waitfor.Until(t, 2*waitfor.Patience, func() bool { return p.Get(t, "/ready").Status == 200 }, func() string { return p.Stderr.String() })
 	again := d.refused[0]
 	for tries := 0; d.stored[again] == "" || d.stored["after"] == ""; tries++ {
-		d.post(again) // its key settles the outcome
+		d.post(again) // the retry resolves the unknown outcome
 		if d.post("after"); tries == 50 {
-			t.Fatal("it does not store again")
+			t.Fatal("posts still get 503")
 		}
 	}
-	d.check("after the trouble")
-	d.streams()
+	d.checkStored("after the fault")
+	d.checkNoStreamEnded()
 	p.Kill()
 	d.p = p.Restart()
-	d.check("after a crash")
+	d.checkStored("after a crash")
 	t.Logf("%d stored, %d refused", len(d.stored), len(d.refused))
 }
 
-// check compares what was answered with what is stored.
-func (d *troubled) check(when string) {
+// checkStored checks that each acknowledged signup is in the log under its id, and that no signup is there twice.
+func (d *faultyDisk) checkStored(when string) {
 	d.t.Helper()
 	got := map[string]string{}
 	for _, e := range d.p.SignupsUpTo(d.t, d.first, d.stored["after"]) {
@@ -159,12 +159,12 @@ func (d *troubled) check(when string) {
 	}
 	for name, id := range d.stored {
 		if got[name] != id {
-			d.t.Errorf("%s: %s was acknowledged as %s, the log has it as %q", when, name, id, got[name])
+			d.t.Errorf("%s: %s was acknowledged as %s, its id in the log is %q", when, name, id, got[name])
 		}
 	}
 }
 
-// smallDisk mounts a file system of its own for a data directory.
+// smallDisk mounts a file system of a size, such as 48m, and returns its directory.
 func smallDisk(t *testing.T, size string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -179,7 +179,7 @@ func smallDisk(t *testing.T, size string) (dir string) {
 	return dir
 }
 
-// fill takes all space that is left. Removing the returned file gives it back.
+// fill writes a file that takes all free space of a file system, and returns its path.
 func fill(t *testing.T, dir string) (ballast string) {
 	t.Helper()
 	ballast = filepath.Join(dir, "ballast")

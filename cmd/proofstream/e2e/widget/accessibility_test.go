@@ -13,10 +13,10 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// axe runs axe-core (testdata/axe, MPL 2.0) on a page and returns what it finds.
+// axe is JavaScript that runs axe-core (testdata/axe, MPL 2.0) on a page and returns the violations.
 const axe = `axe.run(document).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join('; ')))`
 
-// Polite, named, never in the way: axe finds nothing, with and without a card, on the demo page as well.
+// axe-core reports no violation with and without a card, on light and dark pages, the demo page included.
 func TestWidgetIsAccessible(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("testdata/axe/axe.min.js")
@@ -49,9 +49,9 @@ func TestWidgetIsAccessible(t *testing.T) {
 	}
 }
 
-// The live region is there, polite and empty, before the first message; the card never takes the focus;
-// hovering and focusing hold it; the button has a name and is large enough.
-func TestWidgetCardWaitsForPeople(t *testing.T) {
+// The live region exists before the first message, polite and empty. The card does not take the focus. It stays visible while the pointer is
+// on it or it has the focus. The button has a name and measures at least 24 by 24 pixels.
+func TestWidgetCardStaysWhileInUse(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(p.URL, `data-duration="700" data-cooldown="0" data-dismiss="card"`, `<input id="field" autofocus>`)))
@@ -70,9 +70,9 @@ func TestWidgetCardWaitsForPeople(t *testing.T) {
 		t.Errorf("the button measures %v, want 24 by 24 at least, and a name", box)
 	}
 	e2e.Eval[chromedp.Void](t, tab, "part('close').focus()")
-	e2e.AwaitJS(t, tab, "performance.now() > visible.at(-1) + 1500") // twice as long as it shows
+	e2e.AwaitJS(t, tab, "performance.now() > visible.at(-1) + 1500") // twice the time that a card shows: its timer has fired before
 	if !e2e.Eval[bool](t, tab, "document.querySelector('#proof-popup').matches('.visible')") {
-		t.Error("the card left while it had the focus")
+		t.Error("the card closed while it had the focus")
 	}
 	e2e.Eval[chromedp.Void](t, tab, "field.focus()")
 	e2e.AwaitJS(t, tab, "visible.length == 2")
@@ -81,21 +81,21 @@ func TestWidgetCardWaitsForPeople(t *testing.T) {
 	e2e.Eval[chromedp.Void](t, tab, "part('card').style.transition = 'none'")
 	point := e2e.Eval[[]float64](t, tab, "(() => { const r = part('card').getBoundingClientRect(); return [r.left + 20, r.top + 20] })()")
 	mouse(t, tab, point[0], point[1])
-	e2e.AwaitJS(t, tab, "performance.now() > visible.at(-1) + 1500") // twice as long as it shows
+	e2e.AwaitJS(t, tab, "performance.now() > visible.at(-1) + 1500") // twice the time that a card shows: its timer has fired before
 	if !e2e.Eval[bool](t, tab, "document.querySelector('#proof-popup').matches('.visible')") {
-		t.Error("the card left under the pointer")
+		t.Error("the card closed under the pointer")
 	}
 	mouse(t, tab, 5, 5)
 	e2e.AwaitJS(t, tab, "visible.length == 4 && seen.at(-1).reason == 'elapsed'")
 }
 
-// mouse moves the pointer.
+// mouse moves the pointer to a point of the page.
 func mouse(t *testing.T, tab context.Context, x, y float64) {
 	t.Helper()
 	e2e.Call(t, tab, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: x, Y: y})
 }
 
-// What has the focus is never wholly under the card.
+// The card never covers the focused element completely.
 func TestWidgetNeverCoversWhatHasTheFocus(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -124,7 +124,7 @@ func TestWidgetNeverCoversWhatHasTheFocus(t *testing.T) {
 	}
 }
 
-// Who prefers reduced motion sees no slide: the card is there, and then it is not.
+// The card slides in, except when the visitor prefers reduced motion.
 func TestWidgetSlidesUnlessMotionIsReduced(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -142,7 +142,7 @@ func TestWidgetSlidesUnlessMotionIsReduced(t *testing.T) {
 	}
 }
 
-// A url makes the card a real link, within reach of the keyboard; without one there is only the button.
+// A card with a url is a link that the keyboard can reach. A card without one has only the button.
 func TestWidgetLinks(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
@@ -161,8 +161,8 @@ func TestWidgetLinks(t *testing.T) {
 	}
 	e2e.Eval[chromedp.Void](t, tab, `window.clicked = new Promise(done => addEventListener('proof:click', e => done(e.detail.url)));
 		document.addEventListener('click', e => e.preventDefault())`)
-	e2e.Pressed(t, tab, kb.Tab)
-	e2e.Pressed(t, tab, kb.Enter)
+	e2e.Press(t, tab, kb.Tab)
+	e2e.Press(t, tab, kb.Enter)
 	if got := e2e.Eval[string](t, tab, "clicked"); got != "/?offer=1" {
 		t.Errorf("got %q", got)
 	}
@@ -172,8 +172,8 @@ func TestWidgetLinks(t *testing.T) {
 	}
 }
 
-// Right-to-left languages mirror the inside of the card, not its place; names are isolated; sentences come
-// by language, and each reads in its own direction. What a missing place leaves behind does not show; a no-break space stays.
+// A right-to-left language mirrors the inside of the card, not its position. Names are isolated with bdi. The language selects the
+// template, and a template has its own direction. Spaces around a missing place are removed, except no-break spaces.
 func TestWidgetSpeaksThePagesLanguage(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)

@@ -15,8 +15,8 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// The system calls of the whole process show it: before the first byte of a 200 leaves, the event is written to a
-// file of the data directory and that file is synced. In the same trace without its syncs, the same check finds that it is not.
+// Before the first byte of a 200 is sent, the event is written to a file of the data directory and that file is synced. strace shows
+// the system calls. The same check must fail for the same trace without its syncs.
 func TestSyncedBeforeAcknowledged(t *testing.T) {
 	e2e.Slow(t)
 	e2e.Need(t, "strace")
@@ -29,16 +29,16 @@ func TestSyncedBeforeAcknowledged(t *testing.T) {
 	})
 	without := regexp.MustCompile(`(?m)^.*(fsync|fdatasync).*\n`).ReplaceAllString(trace, "")
 	for _, name := range names {
-		if problem := syncedBeforeAnswer(trace, p.Dir, name); problem != "" {
+		if problem := syncedBeforeResponse(trace, p.Dir, name); problem != "" {
 			t.Errorf("%s: %s in\n%s", name, problem, trace[max(0, len(trace)-6000):])
 		}
-		if problem := syncedBeforeAnswer(without, p.Dir, name); !strings.HasPrefix(problem, "answered before") {
+		if problem := syncedBeforeResponse(without, p.Dir, name); !strings.HasPrefix(problem, "the response was sent before") {
 			t.Errorf("%s: got %q from a trace without syncs: the check cannot fail", name, problem)
 		}
 	}
 }
 
-// Posts at the same time share their syncs: with 8 publishers there are fewer syncs than posts.
+// Concurrent posts share syncs: 400 posts from 8 goroutines make fewer than 400 syncs.
 func TestConcurrentPostsShareSyncs(t *testing.T) {
 	e2e.Slow(t)
 	e2e.Need(t, "strace")
@@ -51,7 +51,7 @@ func TestConcurrentPostsShareSyncs(t *testing.T) {
 	}
 }
 
-// traced returns the system calls of the process while something is done.
+// traceOf returns strace's lines about the writes and syncs of the process while do runs.
 func traceOf(t *testing.T, p *e2e.Program, do func()) string {
 	t.Helper()
 	p.Post(t, "user_name=warm-up")
@@ -67,7 +67,7 @@ func traceOf(t *testing.T, p *e2e.Program, do func()) string {
 	return string(b)
 }
 
-// attach has strace trace the process and its threads, until the function returned is called.
+// attach makes strace trace all threads of the process until detach is called. It skips the test where strace may not attach.
 func attach(t *testing.T, p *e2e.Program, args ...string) (detach func()) {
 	t.Helper()
 	tracer := exec.Command("strace", append([]string{"-f", "-p", fmt.Sprint(p.Cmd.Process.Pid)}, args...)...)
@@ -89,13 +89,15 @@ func attach(t *testing.T, p *e2e.Program, args ...string) (detach func()) {
 	return detach
 }
 
+// traced matches a line of strace: the system call and the file or socket of its first argument.
 var traced = regexp.MustCompile(`^\d+ +(?:<\.\.\. )?(\w+)(?:\(\d+<([^>]*)>)?`)
 
-// syncedBeforeAnswer follows one record through a trace and says what is wrong, "" if nothing.
-func syncedBeforeAnswer(trace, dir, name string) string {
+// syncedBeforeResponse finds the write of a signup in a trace, then the sync of that file, then the response. It describes what is
+// wrong, "" if nothing.
+func syncedBeforeResponse(trace, dir, name string) string {
 	var file string
 	synced := false
-	pending := map[string]string{} // file whose sync is not finished, by thread
+	pending := map[string]string{} // by thread: the file of a sync that has not returned
 	for line := range strings.Lines(trace) {
 		call := traced.FindStringSubmatch(line)
 		if call == nil {
@@ -119,13 +121,13 @@ func syncedBeforeAnswer(trace, dir, name string) string {
 			}
 		case file != "" && strings.Contains(target, "TCP") && strings.Contains(line, "HTTP/1.1 200"):
 			if !synced {
-				return "answered before " + file + " was synced"
+				return "the response was sent before " + file + " was synced"
 			}
 			return ""
 		}
 	}
 	if file == "" {
-		return "its record was never written"
+		return "the signup was not written"
 	}
-	return "no answer was seen"
+	return "there is no response"
 }

@@ -1,4 +1,4 @@
-package wire
+package protocol
 
 import (
 	"crypto/tls"
@@ -12,14 +12,14 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// A stream lives for an hour on every way to it: taken over from net/http, plain and under TLS; HTTP/2; through nginx as it
-// is installed and by the README's recipe, with its buffering. An event a minute comes to each, once, there are never more
-// than 17 s between two heartbeats, and nobody has to reconnect. The hour is behind PROOF_TEST_LONG=1 (and wants
-// -timeout 75m); the ordinary suite takes some seconds, with a short heartbeat, and checks what comes and not when.
+// A stream stays open for an hour on every way to the program: HTTP/1.1 with and without TLS, HTTP/2, nginx with its defaults, and
+// nginx by the README's recipe. An event a minute arrives on each, once, heartbeats are at most 17 s apart, and no stream reconnects.
+// The hour needs PROOF_TEST_LONG=1 and -timeout 75m. The ordinary suite takes seconds, with a short heartbeat, and does not check
+// the time between heartbeats.
 func TestStreamLivesForAnHour(t *testing.T) {
 	e2e.Slow(t)
 	e2e.Need(t, "nginx")
-	t.Parallel() // it mostly waits
+	t.Parallel() // most of the time it waits
 	events, apart, env := 8, 250*time.Millisecond, []string{"PROOF_HEARTBEAT=100ms"}
 	if e2e.Long {
 		events, apart, env = 60, time.Minute, nil
@@ -29,13 +29,13 @@ func TestStreamLivesForAnHour(t *testing.T) {
 	secured := e2e.StartSecured(t, a, env...)
 	for _, p := range []*e2e.Program{plain, secured} {
 		p.Client = a.Client(t)
-		p.Client.Transport.(*http.Transport).DisableKeepAlives = true // an idle one may be closed just when it is used
+		p.Client.Transport.(*http.Transport).DisableKeepAlives = true // the server may close an idle connection just when it is used
 	}
 	ways := everyWay(t, plain, secured, a)
 	began := time.Now()
 	var want []string
 	for i := range events {
-		time.Sleep(apart) // the time to watch, not one to hope for
+		time.Sleep(apart) // the test is about this time
 		want = append(want, fmt.Sprintf("minute%d", i+1))
 		plain.Post(t, "user_name="+want[i])
 		secured.Post(t, "user_name="+want[i])
@@ -45,11 +45,11 @@ func TestStreamLivesForAnHour(t *testing.T) {
 	}
 	for name, s := range ways {
 		s.Await(t, "heartbeats", func() bool { return len(s.Heartbeats) >= events })
-		livedOn(t, s, name, began, want)
+		checkStayedOpen(t, s, name, began, want)
 	}
 }
 
-// everyWay opens a stream on each way to the service, and returns them by name once they have begun.
+// everyWay opens a stream on each way to the programs, and returns the streams by name after their ready events.
 func everyWay(t *testing.T, plain, secured *e2e.Program, a e2e.Authority) map[string]*e2e.Source {
 	t.Helper()
 	address := e2e.FreeAddress(t)
@@ -78,8 +78,9 @@ func everyWay(t *testing.T, plain, secured *e2e.Program, a e2e.Authority) map[st
 	return ways
 }
 
-// livedOn checks what a stream has brought: still the first connection, each event once, and in the hour no long silence.
-func livedOn(t *testing.T, s *e2e.Source, name string, began time.Time, want []string) {
+// checkStayedOpen checks that a stream is still on its first connection and has received each event once, and, in the hour, the time
+// between heartbeats.
+func checkStayedOpen(t *testing.T, s *e2e.Source, name string, began time.Time, want []string) {
 	t.Helper()
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
@@ -94,7 +95,7 @@ func livedOn(t *testing.T, s *e2e.Source, name string, began time.Time, want []s
 	for _, at := range append(slices.Clone(s.Heartbeats), now) {
 		silence, since = max(silence, at.Sub(since)), at
 	}
-	t.Logf("%s: alive after %v, %d events, %d heartbeats, at most %v from one to the next", name,
+	t.Logf("%s: open after %v, %d events, %d heartbeats, at most %v from one to the next", name,
 		now.Sub(began).Round(time.Second), len(got), len(s.Heartbeats), silence.Round(time.Millisecond))
 	if e2e.Long && silence > 17*time.Second {
 		t.Errorf("%s: %v without a heartbeat", name, silence)

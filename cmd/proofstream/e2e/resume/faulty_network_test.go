@@ -12,11 +12,11 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// faultyNetwork is a proxy in front of the service that does to connections what networks do: it cuts, resets, delays and
-// throttles them, at random, in the middle of whatever they carry.
+// faultyNetwork is a TCP proxy in front of the program that refuses, cuts, resets, delays and throttles connections at random, in the
+// middle of frames too.
 type faultyNetwork struct {
 	url       string
-	faultless atomic.Bool // no faults from now on
+	faultless atomic.Bool // set: no more faults
 
 	mu  sync.Mutex // guards rng
 	rng *rand.Rand
@@ -24,6 +24,7 @@ type faultyNetwork struct {
 	cuts, resets, refusals, throttled atomic.Int64
 }
 
+// startFaultyNetwork starts a proxy to the address to. seed makes its faults repeatable, as far as scheduling does.
 func startFaultyNetwork(t testing.TB, to string, seed uint64) *faultyNetwork {
 	t.Helper()
 	f := &faultyNetwork{rng: rand.New(rand.NewPCG(seed, seed))}
@@ -33,7 +34,7 @@ func startFaultyNetwork(t testing.TB, to string, seed uint64) *faultyNetwork {
 			return nil, errors.New("refused")
 		}
 		return net.DialTimeout("tcp", to, time.Second)
-	}, f.carry)
+	}, f.copyDown)
 	return f
 }
 
@@ -43,8 +44,8 @@ func (f *faultyNetwork) intN(n int) int {
 	return f.rng.IntN(n)
 }
 
-// carry passes an answer on, in pieces of any size, for as many bytes as chance gives the connection.
-func (f *faultyNetwork) carry(client, server net.Conn) {
+// copyDown copies the server's bytes to the client in pieces of random size, and ends the connection after a random number of bytes.
+func (f *faultyNetwork) copyDown(client, server net.Conn) {
 	left := 200 + f.intN(40_000)
 	slow := f.intN(4) == 0
 	if slow {
@@ -75,7 +76,7 @@ func (f *faultyNetwork) carry(client, server net.Conn) {
 	}
 }
 
-// cut makes the end of a connection a reset, or leaves it a plain one.
+// cut makes the close of a connection a reset in half of the cases.
 func (f *faultyNetwork) cut(client net.Conn) {
 	if f.intN(2) == 0 {
 		f.resets.Add(1)

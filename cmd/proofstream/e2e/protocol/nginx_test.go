@@ -1,4 +1,4 @@
-package wire
+package protocol
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// nginx starts an nginx in front of the program, with its defaults except what is given, and returns its address.
+// nginx starts an nginx in front of the program, with its defaults except for settings, and returns its address.
 func nginx(t *testing.T, p *e2e.Program, settings string) (url string) {
 	t.Helper()
 	e2e.Need(t, "nginx")
@@ -45,8 +45,8 @@ http {
 	return "http://" + address
 }
 
-// Behind nginx with its defaults, which buffers answers and speaks HTTP/1.0 upstream, and behind the README's recipe: the
-// opening frame and every event come at once.
+// The first frame and every event arrive at once behind nginx with its defaults, which buffer responses and use HTTP/1.0 upstream,
+// and behind nginx with HTTP/1.1 upstream.
 func TestBehindNginx(t *testing.T) {
 	e2e.Slow(t)
 	for name, settings := range map[string]string{
@@ -62,7 +62,7 @@ func TestBehindNginx(t *testing.T) {
 			}
 			slices.Sort(firsts)
 			if firsts[0] > 250*time.Millisecond { // the best of five: other tests run on this machine
-				t.Errorf("opening frames came after %v, want 250 ms at most", firsts)
+				t.Errorf("first frames came after %v, want 250 ms at most", firsts)
 			}
 			s := front.Listen(t, "")
 			s.Ready(t)
@@ -83,7 +83,7 @@ func TestBehindNginx(t *testing.T) {
 	}
 }
 
-// firstFrame returns how long it takes from connecting to the end of the opening frame.
+// firstFrame returns the time from connecting to the end of the first frame.
 func firstFrame(t testing.TB, s e2e.Server) time.Duration {
 	t.Helper()
 	began := time.Now()
