@@ -34,26 +34,25 @@ func limitRate(key *auth.Key) error {
 	return nil
 }
 
-// siteNamed returns the site that the query names, the default site when it names none, nil for an unknown one.
-func (s *Server) siteNamed(r *http.Request) *Site {
-	name := queryValue(r, "site")
-	if name == "" {
-		name = "default"
+// siteName returns the name of the site that the query asks for; it need not exist.
+func siteName(r *http.Request) string {
+	if name := queryValue(r, "site"); name != "" {
+		return name
 	}
-	return s.sites[name]
+	return "default"
 }
 
 // siteOf returns the site that the query names if pages of the request's origin may read it. The error is a 404 for an unknown
 // site, and otherwise a 403.
 func (s *Server) siteOf(c echo.Context) (*Site, error) {
 	r := c.Request()
-	site := s.siteNamed(r)
+	name := siteName(r)
+	site := s.sites[name]
 	if site == nil {
-		return nil, &Problem{Status: http.StatusNotFound, Detail: "There is no such site: check data-site in the page's script tag"}
+		return nil, s.refuseSite(name)
 	}
 	if from := r.Header.Get("Origin"); from != "" && !site.allows(r, from) {
-		s.refusals.Warn(s.o.Logger, site.Name, site.OriginsVariable, from)
-		return nil, &Problem{Status: http.StatusForbidden, Detail: "Pages of this origin may not subscribe: the service's log says what to do about it"}
+		return nil, s.refuseOrigin(site, from)
 	}
 	return site, nil
 }
@@ -63,17 +62,28 @@ func (site *Site) allows(r *http.Request, from string) bool {
 	return site.Origins.Allow(from) || origin.SameHost(r, from)
 }
 
-// withCORS adds the headers by which browsers let pages of other origins read a response. Assets have headers of their own,
-// the same for all pages: see package static.
+// requestHeaders are the headers that a page may add to a request.
+var requestHeaders = []string{"Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", "Last-Event-ID", "Cache-Control", "Accept"}
+
+// exposedHeaders are the headers that a page may read of a response, beside the safelisted ones (Fetch section 2.2.2).
+var exposedHeaders = []string{"Retry-After", "Date", requestHeader}
+
+// withCORS adds the headers by which browsers let pages of other origins read a response. A page may add any header to a
+// request for /recent, since monitoring agents add theirs (traceparent, baggage) to what a page fetches. Assets have headers of
+// their own, the same for all pages: see package static.
 func (s *Server) withCORS(next http.Handler) http.Handler {
-	shared := origin.CORS(s.mayRead, []string{"Retry-After", "Date", requestHeader}, next)
+	documented := origin.CORS(s.mayRead, requestHeaders, exposedHeaders, next)
+	anyHeader := origin.CORS(s.mayRead, []string{"*"}, exposedHeaders, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/assets/") {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/assets/"):
 			w.Header().Set("Vary", "Origin")
 			next.ServeHTTP(w, r)
-			return
+		case r.URL.Path == "/recent":
+			anyHeader.ServeHTTP(w, r)
+		default:
+			documented.ServeHTTP(w, r)
 		}
-		shared.ServeHTTP(w, r)
 	})
 }
 
@@ -88,6 +98,6 @@ func (s *Server) mayRead(r *http.Request, from string) bool {
 		}
 		return false
 	}
-	site := s.siteNamed(r)
+	site := s.sites[siteName(r)]
 	return site != nil && site.allows(r, from)
 }

@@ -32,9 +32,9 @@ type response struct {
 	body   string
 }
 
-// ask makes a request. Headers are "Name: value"; one without a value is not sent. A body is a form unless the headers say
+// request makes a request. Headers are "Name: value"; one without a value is not sent. A body is a form unless the headers say
 // otherwise.
-func (h *harness) ask(t testing.TB, method, path, body string, headers ...string) response {
+func (h *harness) request(t testing.TB, method, path, body string, headers ...string) response {
 	t.Helper()
 	r, err := http.NewRequest(method, h.url+path, strings.NewReader(body))
 	if err != nil {
@@ -68,7 +68,7 @@ func setHeaders(r *http.Request, headers []string) {
 // post stores a signup of the default site and returns its id.
 func (h *harness) post(t testing.TB, json string) (id string) {
 	t.Helper()
-	got := h.ask(t, "POST", "/signup", json, jsonType, asOwner)
+	got := h.request(t, "POST", "/signup", json, jsonType, asOwner)
 	id = ssetest.Field(got.body, "id")
 	if got.status != http.StatusOK || id == "" {
 		t.Fatalf("post %.200s: got %d %s", json, got.status, got.body)

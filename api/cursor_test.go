@@ -7,7 +7,7 @@ import (
 )
 
 // The opening frame has the resume result of the cursor, and the kept events follow it.
-func TestEveryCursorIsAnsweredInTheOpeningFrame(t *testing.T) {
+func TestOpeningFrameHasTheResultOfEveryCursor(t *testing.T) {
 	tests := []struct {
 		name   string
 		cursor string // EPOCH stands for the log's

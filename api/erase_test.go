@@ -11,7 +11,7 @@ func TestIdempotencyKeyMakesARetryHarmless(t *testing.T) {
 	h := serve(t)
 	post := func(body, apiKey, idempotency string) string {
 		t.Helper()
-		resp := h.ask(t, "POST", "/signup", body, jsonType, "X-API-Key: "+apiKey, "Idempotency-Key: "+idempotency)
+		resp := h.request(t, "POST", "/signup", body, jsonType, "X-API-Key: "+apiKey, "Idempotency-Key: "+idempotency)
 		if resp.status != 200 {
 			t.Fatalf("got %d %s", resp.status, resp.body)
 		}
@@ -25,13 +25,13 @@ func TestIdempotencyKeyMakesARetryHarmless(t *testing.T) {
 	if got := post(`{"user_name":"Ada"}`, shopKey, "order 17"); !strings.Contains(got, `"duplicate":false`) {
 		t.Errorf("another site's key: got %s", got)
 	}
-	if resp := h.ask(t, "DELETE", "/signup/"+ssetest.Field(first, "id"), "", asOwner); resp.status != 204 {
+	if resp := h.request(t, "DELETE", "/signup/"+ssetest.Field(first, "id"), "", asOwner); resp.status != 204 {
 		t.Fatalf("erase: got %d %s", resp.status, resp.body)
 	}
 	if got := post(`{"user_name":"Ada"}`, defaultKey, "order 17"); got != again {
 		t.Errorf("after it was erased: got %s, want %s", got, again)
 	}
-	if resp := h.ask(t, "GET", "/recent", ""); strings.Contains(resp.body, "Ada") || strings.Contains(resp.body, "Bob") {
+	if resp := h.request(t, "GET", "/recent", ""); strings.Contains(resp.body, "Ada") || strings.Contains(resp.body, "Bob") {
 		t.Errorf("got %s", resp.body)
 	}
 }
@@ -40,7 +40,9 @@ func TestErase(t *testing.T) {
 	h := serve(t)
 	id := h.post(t, `{"user_name":"Ada"}`)
 	epoch, _, _ := strings.Cut(id, "-")
-	erase := func(id, apiKey string) int { return h.ask(t, "DELETE", "/signup/"+id, "", "X-API-Key: "+apiKey).status }
+	erase := func(id, apiKey string) int {
+		return h.request(t, "DELETE", "/signup/"+id, "", "X-API-Key: "+apiKey).status
+	}
 	tests := []struct {
 		name, id, key string
 		want          int

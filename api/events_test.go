@@ -15,7 +15,7 @@ import (
 func TestStreamToTheByte(t *testing.T) {
 	onEach(t, func(t *testing.T, h *harness, w way) {
 		c := h.openBy(t, w, "/events")
-		id := h.post(t, `{"user_name":"Ada","offer_name":"Spring Sale","place":"Rome","url":"/sale"}`)
+		id := h.post(t, `{"user_name":"Ada","offer_name":"Spring Sale","place":"Rome","url":"/sale","kind":"order"}`)
 		got := c.next(t, 2)
 		opening := regexp.MustCompile(`^event: ready\nretry: (\d+)\n` +
 			`data: \{"replay":"fresh","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\}\nid: [a-z0-9]{1,16}-0\n\n$`)
@@ -26,11 +26,11 @@ func TestStreamToTheByte(t *testing.T) {
 			t.Errorf("got retry %v, want 3 s give or take 30 %%", c.Retry)
 		}
 		signup := regexp.MustCompile(`^event: signup\ndata: \{"img_path":"default","offer_name":"Spring Sale","user_name":"Ada",` +
-			`"place":"Rome","url":"/sale","at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\}\nid: ` + id + `\n\n$`)
+			`"place":"Rome","url":"/sale","kind":"order","at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\}\nid: ` + id + `\n\n$`)
 		if !signup.MatchString(got[1].Frame) {
 			t.Errorf("got frame\n%q", got[1].Frame)
 		}
-		h.ask(t, "DELETE", "/signup/"+id, "", asOwner)
+		h.request(t, "DELETE", "/signup/"+id, "", asOwner)
 		retraction := c.next(t, 1)[0].Frame
 		if want := regexp.MustCompile(`^event: retract\ndata: \{"id":"` + id + `"\}\nid: [a-z0-9]{1,16}-2\n\n$`); !want.MatchString(retraction) {
 			t.Errorf("got frame\n%q", retraction)
@@ -120,7 +120,7 @@ func TestTextArrivesAsItWasPosted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp := h.ask(t, "POST", "/signup", string(body), jsonType, asOwner)
+		resp := h.request(t, "POST", "/signup", string(body), jsonType, asOwner)
 		if resp.status == 422 && want == "x\u0085y" { // a control character
 			continue
 		}
@@ -152,7 +152,7 @@ func TestLargestSignupFitsAFrame(t *testing.T) {
 		var body strings.Builder
 		enc := json.NewEncoder(&body)
 		enc.SetEscapeHTML(false)
-		if err := enc.Encode(map[string]string{"user_name": text, "offer_name": text, "place": text, "img_path": path, "url": path}); err != nil {
+		if err := enc.Encode(map[string]string{"user_name": text, "offer_name": text, "place": text, "img_path": path, "url": path, "kind": strings.Repeat("k", 32)}); err != nil {
 			t.Fatal(err)
 		}
 		h.post(t, body.String())

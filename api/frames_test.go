@@ -79,7 +79,7 @@ func TestReadyHasTheTimeOfTheLog(t *testing.T) {
 func TestOtherMethodsRegisterNobody(t *testing.T) {
 	h := serve(t)
 	for _, method := range []string{"HEAD", "OPTIONS", "POST", "PUT", "DELETE"} {
-		resp := h.ask(t, method, "/events", "")
+		resp := h.request(t, method, "/events", "")
 		if resp.status == 200 && method != "HEAD" || resp.status >= 500 || method == "HEAD" && resp.body != "" {
 			t.Errorf("%s: got %d %q", method, resp.status, resp.body)
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // requestHeader is the response header with the id under which a request is logged. The id is always generated here: one from
-// the request would let strangers write into the log.
+// the request would let clients write into the log.
 const requestHeader = "X-Request-Id"
 
 // requestID returns the id of a request: 16 characters, A to Z and 2 to 7.

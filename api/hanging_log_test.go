@@ -83,12 +83,12 @@ func TestLogThatHangsIsReported(t *testing.T) {
 		o.wrapLog = func(l stream.Log) stream.Log { return hangingLog{l, true, true, new(atomic.Int64)} }
 	})
 	for _, path := range []string{"/recent", "/stats"} {
-		if got := h.ask(t, "GET", path, ""); got.status != 503 || got.header.Get("Retry-After") == "" {
+		if got := h.request(t, "GET", path, ""); got.status != 503 || got.header.Get("Retry-After") == "" {
 			t.Errorf("%s: got %d %q, Retry-After %q; want 503", path, got.status, got.body, got.header.Get("Retry-After"))
 		}
 	}
 	for _, path := range []string{"/events", "/events?last_event_id=a-1&lastEventId=a-2"} {
-		if got := h.ask(t, "GET", path, ""); got.status != 200 || !strings.HasPrefix(got.body, "event: busy\n") {
+		if got := h.request(t, "GET", path, ""); got.status != 200 || !strings.HasPrefix(got.body, "event: busy\n") {
 			t.Errorf("%s: got %d %q, want busy", path, got.status, got.body)
 		}
 	}

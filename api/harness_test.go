@@ -66,6 +66,7 @@ func serve(t *testing.T, change ...func(*setup)) *harness {
 		{Name: "shop", Keys: []string{shopKey}, OriginsVariable: "PROOF_SITES_0_ALLOWED_ORIGINS",
 			Origins: origins(t, "https://shop.example.com")},
 	}
+	o.NewSiteVariable = "PROOF_SITES_1_NAME"
 	o.Assets = fewAssets
 	o.Logger = slog.New(slog.NewTextHandler(h.output, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for _, c := range change {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestEveryAnswerCarriesTheHeadersOfItsKind(t *testing.T) {
+func TestEveryResponseHasTheHeadersOfItsKind(t *testing.T) {
 	h := serve(t, func(o *setup) { o.HSTS = true })
 	for _, tt := range []struct{ method, path, body, origin string }{
 		{"GET", "/", "", ""},
@@ -33,7 +33,7 @@ func TestEveryAnswerCarriesTheHeadersOfItsKind(t *testing.T) {
 		{"HEAD", "/", "", ""},
 		{"PUT", "/", "x", ""},
 	} {
-		got := h.ask(t, tt.method, tt.path, tt.body, "Origin: "+tt.origin)
+		got := h.request(t, tt.method, tt.path, tt.body, "Origin: "+tt.origin)
 		name := fmt.Sprintf("%s %s from %q (%d)", tt.method, tt.path, tt.origin, got.status)
 		if got.header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: no nosniff", name)
@@ -60,7 +60,7 @@ func TestEveryAnswerCarriesTheHeadersOfItsKind(t *testing.T) {
 }
 
 func TestHSTSIsNotSentWithoutTLS(t *testing.T) {
-	if got := serve(t).ask(t, "GET", "/live", ""); got.header.Get("Strict-Transport-Security") != "" {
+	if got := serve(t).request(t, "GET", "/live", ""); got.header.Get("Strict-Transport-Security") != "" {
 		t.Errorf("got %q", got.header.Get("Strict-Transport-Security"))
 	}
 }
@@ -79,7 +79,7 @@ func TestWrongMethodsAndPlaces(t *testing.T) {
 		{"HEAD", "/", 200, ""}, {"HEAD", "/live", 200, ""}, {"HEAD", "/ready", 200, ""}, {"HEAD", "/recent", 200, ""}, {"HEAD", "/stats", 200, ""}, {"HEAD", "/assets/proof.js", 200, ""},
 	}
 	for _, test := range tests {
-		resp := h.ask(t, test.method, test.path, "")
+		resp := h.request(t, test.method, test.path, "")
 		if resp.status != test.status || !strings.Contains(resp.header.Get("Allow"), test.allow) {
 			t.Errorf("%s %s: got %d, Allow %q; want %d, %q", test.method, test.path, resp.status, resp.header.Get("Allow"), test.status, test.allow)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // All responses to missing and wrong keys are the same, however much of a wrong one is right.
-func TestEveryBadKeyIsAnsweredAlike(t *testing.T) {
+func TestEveryBadKeyGetsTheSameResponse(t *testing.T) {
 	h := serve(t)
 	var first response
 	for i, headers := range [][]string{
@@ -26,7 +26,7 @@ func TestEveryBadKeyIsAnsweredAlike(t *testing.T) {
 		{"X-API-Key: " + strings.Repeat("long", 4000)},
 		{"Cookie: api_key=" + defaultKey},
 	} {
-		got := h.ask(t, "POST", "/signup", "user_name=A", headers...)
+		got := h.request(t, "POST", "/signup", "user_name=A", headers...)
 		if got.status != 401 || got.body != "Bad or missing API key" || got.header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%q: got %d %q", headers, got.status, got.body)
 		}
@@ -45,12 +45,12 @@ func TestKeysAreNeverTakenFromTheURL(t *testing.T) {
 	for _, query := range []string{"api_key", "X-API-Key", "x_api_key", "access_token", "key", "Authorization"} {
 		for _, media := range []string{decode.Form, decode.JSON} {
 			body := map[string]string{decode.Form: "user_name=A", decode.JSON: "{}"}[media]
-			got := h.ask(t, "POST", "/signup?"+query+"="+defaultKey, body, "Content-Type: "+media)
+			got := h.request(t, "POST", "/signup?"+query+"="+defaultKey, body, "Content-Type: "+media)
 			if got.status != 401 {
 				t.Errorf("key in ?%s of a %s post: got %d, want 401", query, media, got.status)
 			}
 		}
-		if got := h.ask(t, "DELETE", "/signup/a-1?"+query+"="+defaultKey, ""); got.status != 401 {
+		if got := h.request(t, "DELETE", "/signup/a-1?"+query+"="+defaultKey, ""); got.status != 401 {
 			t.Errorf("key in ?%s of a retraction: got %d, want 401", query, got.status)
 		}
 	}
@@ -66,7 +66,7 @@ func TestKeysAreTakenFromTheirThreePlaces(t *testing.T) {
 		{"user_name=A&api_key=wrong", "Authorization: Bearer " + defaultKey},
 		{"user_name=A&api_key=wrong", "X-API-Key: " + defaultKey},
 	} {
-		if got := h.ask(t, "POST", "/signup", tt.body, tt.header); got.status != 200 {
+		if got := h.request(t, "POST", "/signup", tt.body, tt.header); got.status != 200 {
 			t.Errorf("%q %q: got %d %q", tt.body, tt.header, got.status, got.body)
 		}
 	}
@@ -79,7 +79,7 @@ func TestTwoKeysAreValidAtOnce(t *testing.T) {
 	for _, key := range []string{defaultKey, secondKey} {
 		posting.Go(func() {
 			for range 30 {
-				if got := h.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: "+key); got.status != 200 {
+				if got := h.request(t, "POST", "/signup", "user_name=A", "X-API-Key: "+key); got.status != 200 {
 					t.Errorf("got %d", got.status)
 				}
 			}

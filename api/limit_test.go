@@ -13,7 +13,7 @@ import (
 
 func TestWrongKeysAreLimitedPerAddress(t *testing.T) {
 	h := serve(t)
-	try := func(headers ...string) response { return h.ask(t, "POST", "/signup", "user_name=A", headers...) }
+	try := func(headers ...string) response { return h.request(t, "POST", "/signup", "user_name=A", headers...) }
 	for range 3 * auth.FailuresPerMinute { // a missing key is not counted
 		if got := try(); got.status != 401 {
 			t.Fatalf("without a key: got %d, want 401", got.status)
@@ -31,7 +31,7 @@ func TestWrongKeysAreLimitedPerAddress(t *testing.T) {
 	if seconds, err := strconv.Atoi(got.header.Get("Retry-After")); got.status != 429 || err != nil || seconds < 1 || seconds > 60 {
 		t.Errorf("wrong key %d: got %d, Retry-After %q", auth.FailuresPerMinute+1, got.status, got.header.Get("Retry-After"))
 	}
-	if got := h.ask(t, "DELETE", "/signup/a-1", "", "X-API-Key: wrong"); got.status != 429 {
+	if got := h.request(t, "DELETE", "/signup/a-1", "", "X-API-Key: wrong"); got.status != 429 {
 		t.Errorf("a wrong key for a retraction: got %d, want 429", got.status)
 	}
 	if got := try("X-API-Key: " + defaultKey); got.status != 200 {
@@ -61,7 +61,7 @@ func TestRefusalsComeInOrder(t *testing.T) {
 		{"a broken rule beyond the limit", "nonsense=1", []string{"X-API-Key: " + defaultKey}, 429, "1"},
 		{"a signup with another key of the site", "user_name=A", []string{"X-API-Key: " + secondKey}, 200, ""},
 	} {
-		got := h.ask(t, "POST", "/signup", tt.body, tt.headers...)
+		got := h.request(t, "POST", "/signup", tt.body, tt.headers...)
 		if got.status != tt.want || got.header.Get("Retry-After") != tt.retryAfter {
 			t.Errorf("%s: got %d %q, Retry-After %q, want %d", tt.name, got.status, got.body, got.header.Get("Retry-After"), tt.want)
 		}
@@ -80,7 +80,7 @@ func TestSpoofedForwardingDoesNotEscapeTheLimit(t *testing.T) {
 		h := serve(t, func(o *setup) { o.TrustedProxies = tt.trusted })
 		got := 0
 		for i := range auth.FailuresPerMinute + 1 {
-			got = h.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: wrong", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i)).status
+			got = h.request(t, "POST", "/signup", "user_name=A", "X-API-Key: wrong", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i)).status
 		}
 		if got != tt.want {
 			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
@@ -93,7 +93,7 @@ func TestOneAddressHoldsOnlyItsShareOfStreams(t *testing.T) {
 		h := serve(t, func(o *setup) { o.MaxSubscribersPerAddress, o.Flush = 2, flush })
 		first := h.open(t, "/events")
 		h.open(t, "/events")
-		got := h.ask(t, "GET", "/events", "")
+		got := h.request(t, "GET", "/events", "")
 		if got.status != 200 || !strings.HasPrefix(got.body, "event: busy\nretry: ") || strings.Contains(got.body, "id:") {
 			t.Errorf("flush %v: the third stream: got %d %q, want busy", flush, got.status, got.body)
 		}

@@ -15,7 +15,7 @@ func TestRequestIDIsNeverTheClients(t *testing.T) {
 	h := serve(t)
 	seen := map[string]bool{}
 	for range 3 {
-		got := h.ask(t, "POST", "/signup", "user_name=A", "X-Request-Id: evil\tid", "X-API-Key: "+defaultKey)
+		got := h.request(t, "POST", "/signup", "user_name=A", "X-Request-Id: evil\tid", "X-API-Key: "+defaultKey)
 		id := got.header.Get(requestHeader)
 		if !regexp.MustCompile(`^[A-Z2-7]{16}$`).MatchString(id) || seen[id] {
 			t.Errorf("request id %q", id)
@@ -32,11 +32,11 @@ func TestOneLineTellsOfEachPostAndNothingPersonal(t *testing.T) {
 	h := serve(t)
 	key := "X-API-Key: " + shopKey
 	personal := "user_name=Ada+Lovelace&offer_name=Secret+Offer&place=Turin&url=/clicked&img_path=/face.png"
-	h.ask(t, "POST", "/signup", personal, key, "Idempotency-Key: order-4711", "User-Agent: Agent47")
-	h.ask(t, "POST", "/signup", personal+"&nonsense=1", key)
-	h.ask(t, "POST", "/signup", personal+"&user_name=twice", key)
-	h.ask(t, "POST", "/signup", personal, "X-API-Key: nobody-has-this-key")
-	h.ask(t, "DELETE", "/signup/k-77777", "", key)
+	h.request(t, "POST", "/signup", personal, key, "Idempotency-Key: order-4711", "User-Agent: Agent47")
+	h.request(t, "POST", "/signup", personal+"&nonsense=1", key)
+	h.request(t, "POST", "/signup", personal+"&user_name=twice", key)
+	h.request(t, "POST", "/signup", personal, "X-API-Key: nobody-has-this-key")
+	h.request(t, "DELETE", "/signup/k-77777", "", key)
 	lines := func() []string {
 		var of []string
 		for line := range strings.Lines(h.output.String()) {
@@ -72,7 +72,7 @@ func TestStreamsAreLoggedAtDebug(t *testing.T) {
 	h.awaitOutput(t, `level=DEBUG msg="stream ended" site=shop request=`+id+` reason=gone duration=`)
 }
 
-// What strangers send must not make lines of its own in the log, nor move a terminal's cursor.
+// What a client sends must not make lines of its own in the log, nor move a terminal's cursor.
 func TestControlCharactersDoNotReachTheLog(t *testing.T) {
 	h := serve(t)
 	odd := "https://a\x1b[2Jb\r\nlevel=ERROR msg=forged"

@@ -28,10 +28,10 @@ func named(text string) []string {
 
 func TestMetricsTellEveryPromisedFigure(t *testing.T) {
 	h := serve(t)
-	if got := h.ask(t, "POST", "/signup", "user_name=Ada", "X-API-Key: "+defaultKey); got.status != 200 {
+	if got := h.request(t, "POST", "/signup", "user_name=Ada", "X-API-Key: "+defaultKey); got.status != 200 {
 		t.Fatalf("post: %d %s", got.status, got.body)
 	}
-	h.ask(t, "POST", "/signup", "user_name=Ada", "X-API-Key: wrong")
+	h.request(t, "POST", "/signup", "user_name=Ada", "X-API-Key: wrong")
 	fresh := h.open(t, "/events?site=shop")
 	malformed := h.open(t, "/events?last_event_id=garbage")
 	for _, line := range []string{
@@ -73,17 +73,17 @@ func TestMetricsTellEveryPromisedFigure(t *testing.T) {
 	}
 }
 
-// A label's values must be few, whatever strangers send.
+// A label's values must be few, whatever clients send.
 func TestMetricsLabelsAreBoundedWhateverIsSent(t *testing.T) {
 	h := serve(t)
 	series := func() int { return strings.Count(scrape(t, h.Server), "\nproofstream_") }
 	before := series()
 	for _, odd := range []string{"nowhere", "a%22b", "%00", strings.Repeat("x", 500)} {
-		h.ask(t, "GET", "/events?site="+odd, "")
-		h.ask(t, "GET", "/stats?site="+odd, "")
-		h.ask(t, "GET", "/recent?site="+odd, "")
-		h.ask(t, "POST", "/signup?site="+odd, "user_name=A&"+odd+"=1", "X-API-Key: "+defaultKey)
-		h.ask(t, "DELETE", "/signup/"+odd, "", "X-API-Key: "+odd)
+		h.request(t, "GET", "/events?site="+odd, "")
+		h.request(t, "GET", "/stats?site="+odd, "")
+		h.request(t, "GET", "/recent?site="+odd, "")
+		h.request(t, "POST", "/signup?site="+odd, "user_name=A&"+odd+"=1", "X-API-Key: "+defaultKey)
+		h.request(t, "DELETE", "/signup/"+odd, "", "X-API-Key: "+odd)
 	}
 	if after := series(); after != before {
 		t.Errorf("%d series became %d:\n%s", before, after, scrape(t, h.Server))
@@ -92,17 +92,17 @@ func TestMetricsLabelsAreBoundedWhateverIsSent(t *testing.T) {
 
 func TestEveryOutcomeIsCounted(t *testing.T) {
 	h := serve(t, func(o *setup) { o.RateLimit = 4 })
-	id := strings.Split(h.ask(t, "POST", "/signup", `{}`, "Content-Type: application/json", "X-API-Key: "+shopKey).body, `"`)[3]
+	id := strings.Split(h.request(t, "POST", "/signup", `{}`, "Content-Type: application/json", "X-API-Key: "+shopKey).body, `"`)[3]
 	key := "X-API-Key: " + shopKey
-	h.ask(t, "POST", "/signup", "place=x", key, "Idempotency-Key: one")
-	h.ask(t, "POST", "/signup", "place=x", key, "Idempotency-Key: one")
-	h.ask(t, "DELETE", "/signup/"+id, "", key)
-	h.ask(t, "DELETE", "/signup/zzz-9", "", key)
-	h.ask(t, "POST", "/signup", "{", "Content-Type: application/json")
-	h.ask(t, "POST", "/signup", strings.Repeat("x", decode.MaxBody+1))
-	h.ask(t, "POST", "/signup", "x", "Content-Type: text/csv")
-	h.ask(t, "POST", "/signup", "unheard=of", key)
-	for h.ask(t, "POST", "/signup", "", key, "Content-Type: "+decode.Form).status != 429 {
+	h.request(t, "POST", "/signup", "place=x", key, "Idempotency-Key: one")
+	h.request(t, "POST", "/signup", "place=x", key, "Idempotency-Key: one")
+	h.request(t, "DELETE", "/signup/"+id, "", key)
+	h.request(t, "DELETE", "/signup/zzz-9", "", key)
+	h.request(t, "POST", "/signup", "{", "Content-Type: application/json")
+	h.request(t, "POST", "/signup", strings.Repeat("x", decode.MaxBody+1))
+	h.request(t, "POST", "/signup", "x", "Content-Type: text/csv")
+	h.request(t, "POST", "/signup", "unheard=of", key)
+	for h.request(t, "POST", "/signup", "", key, "Content-Type: "+decode.Form).status != 429 {
 	}
 	for _, want := range []string{
 		`duplicate",site="shop"} 1`, `retracted",site="shop"} 1`, `not_found",site="shop"} 1`, `invalid",site="shop"} 1`,
@@ -126,8 +126,8 @@ func TestOpsServesProfilesAndNothingElse(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/metrics", "/debug/pprof/"} {
-		if got := h.ask(t, "GET", path, ""); got.status != 404 {
-			t.Errorf("strangers get %s: %d", path, got.status)
+		if got := h.request(t, "GET", path, ""); got.status != 404 {
+			t.Errorf("the public address serves %s: %d", path, got.status)
 		}
 	}
 }

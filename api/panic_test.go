@@ -19,9 +19,9 @@ func (brokenLog) Append(context.Context, string, stream.Entry) (stream.ID, bool,
 	panic("the value with " + defaultKey)
 }
 
-func TestPanicIsAnsweredAndLoggedWithoutItsValue(t *testing.T) {
+func TestPanicIsA500AndLoggedWithoutItsValue(t *testing.T) {
 	h := serve(t, func(o *setup) { o.wrapLog = func(l stream.Log) stream.Log { return brokenLog{l} } })
-	got := h.ask(t, "POST", "/signup", "user_name=A", "X-API-Key: "+defaultKey)
+	got := h.request(t, "POST", "/signup", "user_name=A", "X-API-Key: "+defaultKey)
 	if got.status != 500 || got.body == "" || strings.Contains(got.body, "panic") || strings.Contains(got.body, defaultKey) {
 		t.Errorf("got %d %q", got.status, got.body)
 	}
@@ -30,7 +30,7 @@ func TestPanicIsAnsweredAndLoggedWithoutItsValue(t *testing.T) {
 	if output := h.output.String(); strings.Contains(output, defaultKey) || strings.Contains(output, "the value with") {
 		t.Errorf("the log repeats the panic's value:\n%s", output)
 	}
-	if got := h.ask(t, "GET", "/live", ""); got.status != 200 {
+	if got := h.request(t, "GET", "/live", ""); got.status != 200 {
 		t.Errorf("after a panic: /live %d", got.status)
 	}
 }

@@ -10,7 +10,7 @@ func TestPreflightsSucceedForEveryDocumentedHeader(t *testing.T) {
 	h := serve(t)
 	headers := []string{"Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", "Last-Event-ID", "Cache-Control"}
 	preflight := func(path, origin, method, headers string) response {
-		return h.ask(t, "OPTIONS", path, "", "Origin: "+origin, "Access-Control-Request-Method: "+method,
+		return h.request(t, "OPTIONS", path, "", "Origin: "+origin, "Access-Control-Request-Method: "+method,
 			"Access-Control-Request-Headers: "+headers)
 	}
 	for path, method := range map[string]string{
@@ -23,7 +23,7 @@ func TestPreflightsSucceedForEveryDocumentedHeader(t *testing.T) {
 			}
 		}
 		if got := preflight(path, "https://evil.example.com", method, "content-type"); got.header.Get("Access-Control-Allow-Origin") != "" {
-			t.Errorf("preflight for %s %s from a stranger: %v", method, path, got.header)
+			t.Errorf("preflight for %s %s from a foreign page: %v", method, path, got.header)
 		}
 	}
 	if got := preflight("/signup", "https://shop.example.com", "POST", "authorization"); got.header.Get("Access-Control-Allow-Origin") == "" {
@@ -49,17 +49,21 @@ func TestPreflights(t *testing.T) {
 		{"an undocumented header", "/signup", "https://pages.example.com", "POST", "Content-Type, X-Strange", false},
 		{"a retraction", "/signup/x-1", "https://pages.example.com", "DELETE", "authorization", true},
 		{"a stream with its cursor", "/events", "https://pages.example.com", "GET", "cache-control,last-event-id", true},
+		{"headers of monitoring agents, for recent events", "/recent", "https://pages.example.com", "GET", "baggage,traceparent,x-strange", true},
+		{"headers of monitoring agents, from a foreign page", "/recent", "https://evil.example", "GET", "baggage,traceparent", false},
+		{"headers of monitoring agents, for another site", "/recent?site=shop", "https://pages.example.com", "GET", "traceparent", false},
+		{"headers of monitoring agents, for a stream", "/events", "https://pages.example.com", "GET", "traceparent", false},
 		{"a stream of another site", "/events?site=shop", "https://pages.example.com", "GET", "last-event-id", false},
 	}
 	for _, test := range tests {
-		resp := h.ask(t, "OPTIONS", test.path, "", "Origin: "+test.origin,
+		resp := h.request(t, "OPTIONS", test.path, "", "Origin: "+test.origin,
 			"Access-Control-Request-Method: "+test.method, "Access-Control-Request-Headers: "+test.headers)
 		got := resp.header.Get("Access-Control-Allow-Origin") == test.origin && resp.header.Get("Access-Control-Allow-Headers") != ""
 		if got != test.allowed || resp.status >= 300 || !strings.Contains(resp.header.Get("Vary"), "Origin") {
 			t.Errorf("%s: got %d %v", test.name, resp.status, resp.header)
 		}
 	}
-	resp := h.ask(t, "POST", "/signup", `{}`, jsonType, asOwner, "Origin: https://evil.example")
+	resp := h.request(t, "POST", "/signup", `{}`, jsonType, asOwner, "Origin: https://evil.example")
 	if resp.status != 200 || resp.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("a post for another origin: got %d %v, want it stored and unreadable", resp.status, resp.header)
 	}

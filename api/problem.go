@@ -23,12 +23,15 @@ type Problem struct {
 	Field      string            // the field that is wrong, if one is; safe to repeat
 	RetryAfter time.Duration     // rounded up to seconds; 0 for none
 	Header     map[string]string // more headers, such as Allow
+	// Public lets pages of every origin read the response, as JSON whatever the request accepts, so that a refused page can
+	// say what would allow it. The detail must be fit for any page.
+	Public bool
 }
 
 // Error returns the detail.
 func (p *Problem) Error() string { return p.Detail }
 
-// problemOf returns what a stranger may know of an error: a 500 without details for an unknown one. This is the only table from
+// problemOf returns what a client may know of an error: a 500 without details for an unknown one. This is the only table from
 // errors of the domain to statuses.
 func problemOf(err error) *Problem {
 	var (
@@ -44,7 +47,7 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &rule):
 		return &Problem{Status: http.StatusUnprocessableEntity, Field: rule.Field, Detail: rule.Error()}
 	case errors.Is(err, stream.ErrNotFound), errors.Is(err, stream.ErrMalformedID):
-		return &Problem{Status: http.StatusNotFound, Detail: "There is no such signup: check the id that its post was answered with"}
+		return &Problem{Status: http.StatusNotFound, Detail: "There is no such signup: check the id in the response to its post"}
 	case errors.Is(err, stream.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &Problem{
 			Status:     http.StatusServiceUnavailable,
@@ -69,8 +72,8 @@ func tooMany(detail string, wait time.Duration) *Problem {
 	return &Problem{Status: http.StatusTooManyRequests, Detail: detail, RetryAfter: wait}
 }
 
-// writeProblem writes a problem: as application/problem+json (RFC 9457) to clients that post or accept JSON, as one line of
-// text to all others.
+// writeProblem writes a problem: as application/problem+json (RFC 9457) when it is public, and to clients that post or accept
+// JSON; as one line of text to all others.
 func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	h := w.Header()
 	for name, value := range p.Header {
@@ -81,9 +84,13 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	if p.Public {
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Expose-Headers", strings.Join(exposedHeaders, ", "))
+	}
 	body := []byte(p.Detail)
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	if wantsJSON(r) {
+	if p.Public || wantsJSON(r) {
 		body = p.json()
 		h.Set("Content-Type", "application/problem+json")
 	}

@@ -13,7 +13,7 @@ func TestRecentIsNewestFirst(t *testing.T) {
 	for query, want := range map[string][]string{
 		"": ids[:5], "?limit=2": ids[:2], "?limit=0": ids[:1], "?limit=-7": ids[:1], "?limit=1000": ids[:20], "?site=shop": nil,
 	} {
-		resp := h.ask(t, "GET", "/recent"+query, "")
+		resp := h.request(t, "GET", "/recent"+query, "")
 		var got struct {
 			Events []struct {
 				ID   string `json:"id"`
@@ -40,7 +40,7 @@ func TestSitesDoNotLeakIntoEachOther(t *testing.T) {
 	mine, theirs := h.open(t, "/events"), h.open(t, "/events?site=shop&recent=20")
 	first := mine.next(t, 1)[0].ID
 	theirs.next(t, 1)
-	resp := h.ask(t, "POST", "/signup", `{"user_name":"Theirs"}`, jsonType, "X-API-Key: "+shopKey)
+	resp := h.request(t, "POST", "/signup", `{"user_name":"Theirs"}`, jsonType, "X-API-Key: "+shopKey)
 	if got := theirs.next(t, 1)[0]; resp.status != 200 || got.Kind != "signup" {
 		t.Fatalf("got %d and %+v", resp.status, got)
 	}
@@ -52,7 +52,7 @@ func TestSitesDoNotLeakIntoEachOther(t *testing.T) {
 		t.Errorf("resumed: got %+v, want only %s", got, id)
 	}
 	for path, want := range map[string]string{"/stats": `{"subscribers":2,"events":1}`, "/stats?site=shop": `{"subscribers":1,"events":1}`} {
-		if got := h.ask(t, "GET", path, "").body; got != want {
+		if got := h.request(t, "GET", path, "").body; got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}

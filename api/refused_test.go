@@ -36,6 +36,10 @@ func TestRefusedPosts(t *testing.T) {
 		{"a control character", "", `{"user_name":"a\u0007"}`, []string{jsonType, asOwner}, 422, "user_name"},
 		{"a script for a picture", "", `{"img_path":"javascript:alert(1)"}`, []string{jsonType, asOwner}, 422, "img_path"},
 		{"another host's path", "", `{"url":"//evil.example"}`, []string{jsonType, asOwner}, 422, "url"},
+		{"a capital in the kind", "", `{"kind":"Order"}`, []string{jsonType, asOwner}, 422, "kind"},
+		{"a kind of 33 characters", "", "kind=" + strings.Repeat("k", 33), []string{formType, asOwner}, 422, "kind"},
+		{"a number for a kind", "", `{"kind":1}`, []string{jsonType, asOwner}, 400, "kind"},
+		{"the list of blank fields, which the service makes", "", `{"blank":["user_name"]}`, []string{jsonType, asOwner}, 422, "blank"},
 		{"a bad Idempotency-Key", "", `{}`, []string{jsonType, asOwner, "Idempotency-Key: " + strings.Repeat("k", 129)}, 422, "Idempotency-Key"},
 		{"a long body", "", `{"user_name":"` + long + `"}`, []string{jsonType, asOwner}, 413, ""},
 		{"a long form", "", "user_name=" + long, []string{formType, asOwner}, 413, ""},
@@ -46,8 +50,8 @@ func TestRefusedPosts(t *testing.T) {
 	unauthorized := map[string]bool{}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			checkRefusal(t, h.ask(t, "POST", "/signup"+test.path, test.body, test.headers...), test.status, test.field, test.headers[0])
-			resp := h.ask(t, "POST", "/signup"+test.path, test.body, append(test.headers, "Accept: application/json")...)
+			checkRefusal(t, h.request(t, "POST", "/signup"+test.path, test.body, test.headers...), test.status, test.field, test.headers[0])
+			resp := h.request(t, "POST", "/signup"+test.path, test.body, append(test.headers, "Accept: application/json")...)
 			checkRefusal(t, resp, test.status, test.field, jsonType)
 			if resp.status == 401 {
 				unauthorized[resp.body] = true
@@ -57,7 +61,7 @@ func TestRefusedPosts(t *testing.T) {
 	if len(unauthorized) != 1 {
 		t.Errorf("got different responses to wrong keys: %v", unauthorized)
 	}
-	if resp := h.ask(t, "GET", "/stats", ""); resp.body != `{"subscribers":0,"events":0}` {
+	if resp := h.request(t, "GET", "/stats", ""); resp.body != `{"subscribers":0,"events":0}` {
 		t.Errorf("got %s after refusals only", resp.body)
 	}
 }

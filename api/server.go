@@ -32,7 +32,8 @@ type Site struct {
 	Keys []string
 	// Origins are the pages that may subscribe, beside the service's own. The zero value allows no other.
 	Origins origin.List
-	// OriginsVariable is the environment variable that lists the origins. The log names it when an origin is refused.
+	// OriginsVariable is the environment variable that lists the origins. The log, and the response, name it when an origin is
+	// refused.
 	OriginsVariable string
 }
 
@@ -42,6 +43,9 @@ type Options struct {
 	// Sites are the sites that are served, at least one. Names and keys must be unique: of two sites with one name, or two
 	// sites with one key, the later one wins.
 	Sites []Site
+	// NewSiteVariable is the environment variable that would name one more site. The log, and the response, name it when a
+	// request asks for a site that does not exist. Default PROOF_SITES_0_NAME.
+	NewSiteVariable string
 	// Log must be the Registry's.
 	Log stream.Log
 	// Registry must not be draining.
@@ -100,6 +104,9 @@ func (o Options) withDefaults() Options {
 	if o.ClientTimeout == 0 {
 		o.ClientTimeout = 25 * time.Second
 	}
+	if o.NewSiteVariable == "" {
+		o.NewSiteVariable = "PROOF_SITES_0_NAME"
+	}
 	if o.PeerSubscribers == nil {
 		o.PeerSubscribers = func(string) int { return 0 }
 	}
@@ -112,17 +119,18 @@ func (o Options) withDefaults() Options {
 // Server handles every request of the service. It is safe for concurrent use. Streams stay open after ServeHTTP returns: end
 // them with the registry's Drain, then call Wait.
 type Server struct {
-	o           Options
-	handler     http.Handler
-	keys        auth.Keyring
-	sites       map[string]*Site
-	streams     *sse.Server
-	metrics     *metrics
-	failures    auth.Failures
-	connections auth.Connections
-	refusals    origin.Refusals
-	draining    atomic.Bool
-	starting    atomic.Bool
+	o              Options
+	handler        http.Handler
+	keys           auth.Keyring
+	sites          map[string]*Site
+	streams        *sse.Server
+	metrics        *metrics
+	failures       auth.Failures
+	connections    auth.Connections
+	refusedOrigins firsts
+	refusedSites   firsts
+	draining       atomic.Bool
+	starting       atomic.Bool
 }
 
 // New returns a Server whose assets are read, minified and compressed. It starts no goroutine: see Run. Call Close when it is

@@ -1,6 +1,10 @@
 package api
 
 import (
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,7 +23,8 @@ func TestStoredPosts(t *testing.T) {
 	h := serve(t)
 	c := h.open(t, "/events")
 	c.next(t, 1)
-	ada := `{"img_path":"default","offer_name":"Spring Sale","user_name":"Ada",`
+	ada := `{"img_path":"default","offer_name":"Spring Sale","user_name":"Ada","at":`
+	order := `{"img_path":"default","offer_name":"one of our partners","user_name":"Ada","kind":"order","blank":["offer_name"],"at":`
 	tests := []struct {
 		name, body string
 		headers    []string
@@ -36,16 +41,23 @@ func TestStoredPosts(t *testing.T) {
 		{"the bearer key wins", `{"api_key":"wrong-key-in-body-x","offer_name":"Spring Sale","user_name":"Ada"}`,
 			[]string{jsonType, "X-API-Key: wrong-key-in-header", "authorization: bearer " + defaultKey}, "{", ada},
 		{"nothing but a key", "api_key=" + defaultKey, []string{formType}, "thanks",
-			`{"img_path":"default","offer_name":"one of our partners","user_name":"someone",`},
+			`{"img_path":"default","offer_name":"one of our partners","user_name":"someone","blank":["user_name","offer_name"],"at":`},
 		{"empty fields", "api_key=" + defaultKey + "&img_path=&offer_name=&user_name=&place=&url=", []string{formType}, "thanks",
-			`{"img_path":"default","offer_name":"one of our partners","user_name":"someone",`},
+			`{"img_path":"default","offer_name":"one of our partners","user_name":"someone","blank":["user_name","offer_name"],"at":`},
 		{"null and blank", `{"img_path":null,"offer_name":" \t","user_name":"\u200d","place":null}`, []string{jsonType, asOwner}, "{",
-			`{"img_path":"default","offer_name":"one of our partners","user_name":"someone",`},
-		{"an empty object", `{}`, []string{jsonType, asOwner}, "{", `{"img_path":"default","offer_name":"one of our partners","user_name":"someone",`},
+			`{"img_path":"default","offer_name":"one of our partners","user_name":"someone","blank":["user_name","offer_name"],"at":`},
+		{"an empty object", `{}`, []string{jsonType, asOwner}, "{",
+			`{"img_path":"default","offer_name":"one of our partners","user_name":"someone","blank":["user_name","offer_name"],"at":`},
+		{"a kind in JSON", `{"kind":"order","user_name":"Ada"}`, []string{jsonType, asOwner}, "{", order},
+		{"a kind in a form", "kind=order&user_name=Ada&offer_name=", []string{formType, asOwner}, "thanks", order},
+		{"a kind in a multipart form", parts("kind", "order", "user_name", "Ada", "offer_name", " "), []string{partType, asOwner}, "thanks", order},
+		{"the kind that every signup has", `{"kind":"signup","offer_name":"Spring Sale","user_name":"Ada"}`, []string{jsonType, asOwner}, "{", ada},
+		{"every field", `{"img_path":"/a.png","place":"London","url":"/sale","kind":"order"}`, []string{jsonType, asOwner}, "{",
+			`{"img_path":"/a.png","offer_name":"one of our partners","user_name":"someone","place":"London","url":"/sale","kind":"order","blank":["user_name","offer_name"],"at":`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			resp := h.ask(t, "POST", "/signup", test.body, test.headers...)
+			resp := h.request(t, "POST", "/signup", test.body, test.headers...)
 			e := c.next(t, 1)[0]
 			want := test.response
 			if want == "{" {
@@ -58,5 +70,36 @@ func TestStoredPosts(t *testing.T) {
 				t.Errorf("got event %s, want %s…", e.Data, test.event)
 			}
 		})
+	}
+}
+
+// The event in the README is what the service sends for its texts.
+func TestReadmeShowsAnEventAsItIsSent(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```\n{\"img_path\"")
+	line, _, found := strings.Cut(`{"img_path"`+rest, "\n```")
+	var shown map[string]any
+	if err := json.Unmarshal([]byte(line), &shown); err != nil || !found {
+		t.Fatalf("there is no event in the README: %v in %.200q", err, line)
+	}
+	blank, _ := shown["blank"].([]any)
+	posted := maps.Clone(shown)
+	maps.DeleteFunc(posted, func(name string, _ any) bool {
+		return name == "at" || name == "blank" || slices.Contains(blank, any(name))
+	})
+	body, err := json.Marshal(posted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := serve(t)
+	h.post(t, string(body))
+	sent := h.open(t, "/events?recent=1").next(t, 2)[1].Data
+	got, _, _ := strings.Cut(sent, `"at":`)
+	want, _, _ := strings.Cut(line, `"at":`)
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -102,10 +102,10 @@ func TestSlowHeadersAreCut(t *testing.T) {
 
 func TestLongHeadersAreRefused(t *testing.T) {
 	h := serve(t)
-	if got := h.ask(t, "GET", "/live", "", "X-Long: "+strings.Repeat("x", 64<<10)); got.status != 431 {
+	if got := h.request(t, "GET", "/live", "", "X-Long: "+strings.Repeat("x", 64<<10)); got.status != 431 {
 		t.Errorf("64 KiB of header: got %d, want 431", got.status)
 	}
-	if got := h.ask(t, "GET", "/live", "", "X-Long: "+strings.Repeat("x", 16<<10)); got.status != 200 {
+	if got := h.request(t, "GET", "/live", "", "X-Long: "+strings.Repeat("x", 16<<10)); got.status != 200 {
 		t.Errorf("16 KiB of header: got %d, want 200", got.status)
 	}
 }
@@ -128,7 +128,7 @@ func TestPatienceDoesNotEndStreams(t *testing.T) {
 }
 
 // A client that has sent all may close its side: to net/http that is the same as one that has disconnected, but it still reads.
-func TestClientThatHasSaidAllIsAnswered(t *testing.T) {
+func TestClientThatHasClosedItsSendingSideGetsItsResponse(t *testing.T) {
 	h := serve(t)
 	for _, request := range []string{
 		"POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-API-Key: " + defaultKey + "\r\nContent-Length: 2\r\n\r\n{}",

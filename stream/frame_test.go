@@ -158,44 +158,64 @@ func TestCutAtEveryByteLosesNothing(t *testing.T) {
 // FuzzSignup posts any texts: an accepted signup is one event, which carries exactly its texts, and
 // nothing else reaches the stream.
 func FuzzSignup(f *testing.F) {
-	f.Add("Ada", "Spring Sale", "/ada.png", "London", "https://example.com/", uint64(1))
-	f.Add(" : data: x\r\nid: 7\nretry: 1\n\nevent: y", "\u2028\u2029", "default", "\"\\", "/\\", uint64(math.MaxInt64))
-	f.Add("\u200d\u0301", "\u200b", "https:///x", "\xed\xa0\x80", "https://a@b", uint64(0))
-	f.Add("a\tb", "\ufffd", "https://[::1]:8443", "\U0001f600", "/%2f", uint64(9))
-	f.Fuzz(func(t *testing.T, user, offer, img, place, url string, seq uint64) {
-		s, err := signup.New(signup.Fields{"user_name": user, "offer_name": offer, "img_path": img, "place": place, "url": url})
+	f.Add("Ada", "Spring Sale", "/ada.png", "London", "https://example.com/", "order", uint64(1))
+	f.Add(" : data: x\r\nid: 7\nretry: 1\n\nevent: y", "\u2028\u2029", "default", "\"\\", "/\\", "signup", uint64(math.MaxInt64))
+	f.Add("\u200d\u0301", "\u200b", "https:///x", "\xed\xa0\x80", "https://a@b", "Order", uint64(0))
+	f.Add("", " ", "", "", "", "order\nid: 7", uint64(2))
+	f.Add("a\tb", "\ufffd", "https://[::1]:8443", "\U0001f600", "/%2f", " ", uint64(9))
+	f.Fuzz(func(t *testing.T, user, offer, img, place, url, kind string, seq uint64) {
+		s, err := signup.New(signup.Fields{"user_name": user, "offer_name": offer, "img_path": img, "place": place, "url": url, "kind": kind})
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\r\n") {
 				t.Errorf("error of several lines: %q", err)
 			}
 			return
 		}
-		again, err := signup.New(signup.Fields{"user_name": s.UserName, "offer_name": s.OfferName, "img_path": s.ImgPath, "place": s.Place, "url": s.URL})
+		texts := map[string]string{
+			"user_name": s.UserName, "offer_name": s.OfferName, "img_path": s.ImgPath, "place": s.Place, "url": s.URL, "kind": s.Kind,
+		}
+		again, err := signup.New(texts)
+		again.UserNameBlank, again.OfferNameBlank = s.UserNameBlank, s.OfferNameBlank
 		if err != nil || again != s {
 			t.Errorf("%+v was accepted, but checked again it is %+v, %v", s, again, err)
 		}
-		data := s.Data()
-		frame := newFrame(stream.ID{"k3v9", seq}, stream.Announce, data).Bytes()
-		if len(data) > stream.MaxData || len(frame) > stream.MaxFrame {
-			t.Errorf("data of %d, frame of %d bytes", len(data), len(frame))
-		}
-		got := oneEvent(t, frame)
-		want := event{"signup", strings.TrimSuffix(string(data), "}") + "," + testAt + "}", stream.ID{"k3v9", seq}.String()}
-		if got != want {
-			t.Fatalf("got %q; want %q", got, want)
-		}
-		var read map[string]string
-		if err := json.Unmarshal([]byte(got.data), &read); err != nil {
-			t.Fatal(err)
-		}
-		for name, text := range map[string]string{
-			"user_name": s.UserName, "offer_name": s.OfferName, "img_path": s.ImgPath, "place": s.Place, "url": s.URL,
-		} {
-			if came, given := read[name]; came != text || given != (text != "") {
-				t.Errorf("%s: got %q; want %q", name, came, text)
-			}
-		}
+		checkSignupFrame(t, s, texts, seq)
 	})
+}
+
+// checkSignupFrame checks that the frame of a signup has the size that it may have, and carries exactly the texts and the
+// list of blank fields.
+func checkSignupFrame(t *testing.T, s signup.Signup, texts map[string]string, seq uint64) {
+	t.Helper()
+	data := s.Data()
+	frame := newFrame(stream.ID{"k3v9", seq}, stream.Announce, data).Bytes()
+	if len(data) > stream.MaxData || len(frame) > stream.MaxFrame {
+		t.Errorf("data of %d, frame of %d bytes", len(data), len(frame))
+	}
+	got := oneEvent(t, frame)
+	want := event{"signup", strings.TrimSuffix(string(data), "}") + "," + testAt + "}", stream.ID{"k3v9", seq}.String()}
+	if got != want {
+		t.Fatalf("got %q; want %q", got, want)
+	}
+	var read map[string]any
+	if err := json.Unmarshal([]byte(got.data), &read); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range texts {
+		if came, given := read[name]; given != (text != "") || given && came != text {
+			t.Errorf("%s: got %q; want %q", name, came, text)
+		}
+	}
+	var blank []any
+	if s.UserNameBlank {
+		blank = append(blank, "user_name")
+	}
+	if s.OfferNameBlank {
+		blank = append(blank, "offer_name")
+	}
+	if got, _ := read["blank"].([]any); !slices.Equal(got, blank) {
+		t.Errorf("got blank %q; want %q", got, blank)
+	}
 }
 
 // FuzzFrame frames any data, as a foreign writer to the log might leave it: still one event, and

@@ -14,7 +14,7 @@ func TestAddressIsThePeersUnlessAProxyIsTrusted(t *testing.T) {
 		want       string
 	}{
 		{"no proxy", "192.0.2.7:999", nil, "192.0.2.7"},
-		{"a stranger's header is ignored", "192.0.2.7:999", []string{"198.51.100.1"}, "192.0.2.7"},
+		{"the header of a peer that is not trusted is ignored", "192.0.2.7:999", []string{"198.51.100.1"}, "192.0.2.7"},
 		{"a trusted proxy's header counts", "10.1.2.3:999", []string{"198.51.100.1"}, "198.51.100.1"},
 		{"only the last hop is from the proxy", "10.1.2.3:999", []string{"203.0.113.9, 198.51.100.1"}, "198.51.100.1"},
 		{"two proxies", "10.1.2.3:999", []string{"203.0.113.9, 198.51.100.1, 10.9.9.9"}, "198.51.100.1"},
@@ -38,7 +38,7 @@ func TestAddressIsThePeersUnlessAProxyIsTrusted(t *testing.T) {
 	}
 }
 
-// Whatever a stranger sends, it is counted under its own address. Behind a trusted proxy the result is a whole IPv4 address or
+// A peer that is not trusted is counted under its own address, whatever it sends. Behind a trusted proxy the result is a whole IPv4 address or
 // an IPv6 /64.
 func FuzzClientAddress(f *testing.F) {
 	for _, seed := range []string{"", "192.0.2.1", "10.0.0.1, 192.0.2.1", "[2001:db8::1]:80", "::ffff:1.2.3.4", ",,,", "unknown, 1.2.3.4:5", "fe80::1%eth0"} {
@@ -48,7 +48,7 @@ func FuzzClientAddress(f *testing.F) {
 	f.Fuzz(func(t *testing.T, forwarded string) {
 		r := &http.Request{RemoteAddr: "192.0.2.7:1", Header: http.Header{"X-Forwarded-For": {forwarded}}}
 		if got := trusted.Client(r); got != netip.MustParseAddr("192.0.2.7") {
-			t.Errorf("a stranger is counted as %v", got)
+			t.Errorf("a peer that is not trusted is counted as %v", got)
 		}
 		r.RemoteAddr = "10.0.0.7:1"
 		got := trusted.Client(r)

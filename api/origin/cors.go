@@ -9,15 +9,16 @@ import (
 )
 
 // CORS wraps next so that browsers let pages of other origins read its responses where mayRead returns true. It refuses no
-// request: the handlers do, since a response that a page may not read has still been sent. exposed are the response headers
-// that a page may read beside the safelisted ones (Fetch section 2.2.2).
-func CORS(mayRead func(r *http.Request, origin string) bool, exposed []string, next http.Handler) http.Handler {
+// request: the handlers do, since a response that a page may not read has still been sent. requested are the request headers
+// that a preflight allows, "*" alone for all. exposed are the response headers that a page may read beside the safelisted ones
+// (Fetch section 2.2.2).
+func CORS(mayRead func(r *http.Request, origin string) bool, requested, exposed []string, next http.Handler) http.Handler {
 	shared := cors.New(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
 			return origin != "" && mayRead(r, origin), nil
 		},
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
-		AllowedHeaders: []string{"Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", "Last-Event-ID", "Cache-Control", "Accept"},
+		AllowedHeaders: requested,
 		ExposedHeaders: exposed,
 		MaxAge:         600, // seconds
 	}).Handler(next)

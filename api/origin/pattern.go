@@ -80,6 +80,13 @@ func (l List) Allow(origin string) bool {
 	})
 }
 
+// Allowable reports whether an origin is also a pattern that matches only itself: adding it to a list allows it, and nothing
+// else.
+func Allowable(origin string) bool {
+	l, err := Parse([]string{origin})
+	return err == nil && l.Allow(origin)
+}
+
 // match reports whether a pattern matches an origin whose parts Allow has checked.
 func (p pattern) match(scheme, host, port string) bool {
 	if p.scheme != scheme || !p.anyPort && p.port != port {

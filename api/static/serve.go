@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"path"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -44,32 +43,18 @@ func (f *Files) ServeDemo(w http.ResponseWriter, r *http.Request) {
 	f.byName[demoPage].serve(w, r)
 }
 
-// serve responds with the file, compressed if the client accepts gzip. The compressed bytes have another ETag (RFC 9110 section
-// 8.8.3.3).
+// serve responds with the file, in the encoding that the client prefers.
 func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", f.cacheControl)
 	h.Add("Vary", "Accept-Encoding")
-	body, etag := f.body, `"`+f.hash+`"`
-	if acceptsGzip(r) {
-		h.Set("Content-Encoding", "gzip")
-		body, etag = f.zipped, `"`+f.hash+`-gz"`
+	body, etagEnd := f.body, ""
+	if e := choose(f.encoded, r); e != nil {
+		h.Set("Content-Encoding", e.name)
+		body, etagEnd = e.body, e.etagEnd
 		h.Set("Content-Length", strconv.Itoa(len(body))) // which ServeContent leaves out beside a Content-Encoding
 	}
-	h.Set("ETag", etag)
+	h.Set("ETag", `"`+f.hash+etagEnd+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
-}
-
-// acceptsGzip reports whether a client accepts gzip by name (RFC 9110 section 12.5.3).
-func acceptsGzip(r *http.Request) bool {
-	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
-		name, q, _ := strings.Cut(strings.TrimSpace(coding), ";")
-		if strings.TrimSpace(name) != "gzip" {
-			continue
-		}
-		weight, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(q), "q="), 64)
-		return q == "" || err == nil && weight > 0
-	}
-	return false
 }

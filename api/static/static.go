@@ -2,8 +2,6 @@
 package static
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -35,7 +33,8 @@ type Files struct {
 
 // file is one file, ready to be served.
 type file struct {
-	body, zipped []byte
+	body         []byte
+	encoded      []encoding // of the body, in the order of preference
 	contentType  string
 	hash         string // the first 12 hex digits of the body's SHA-256
 	cacheControl string
@@ -81,18 +80,9 @@ func newFile(kind string, body []byte, cacheControl string) *file {
 	sum := sha256.Sum256(body)
 	return &file{
 		body:         body,
-		zipped:       zip(body),
+		encoded:      []encoding{{"br", "-br", brotliBest(body)}, {"gzip", "-gz", gzipBest(body)}},
 		contentType:  contentTypes[kind],
 		hash:         hex.EncodeToString(sum[:6]),
 		cacheControl: cacheControl,
 	}
-}
-
-// zip returns the body compressed by gzip at its best level.
-func zip(body []byte) []byte {
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // an error only for an invalid level
-	w.Write(body)
-	w.Close()
-	return b.Bytes()
 }

@@ -1,17 +1,13 @@
 package static
 
 import (
-	"compress/gzip"
-	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -26,13 +22,19 @@ var few = fstest.MapFS{
 	"README.md":   {Data: []byte("not for browsers")},
 }
 
-// get requests a path as package api does; headers are "Name: value".
+// get requests a path of few; headers are "Name: value".
 func get(t *testing.T, method, path string, headers ...string) *http.Response {
 	t.Helper()
 	files, err := Load(few)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveFrom(t, files, method, path, headers...)
+}
+
+// serveFrom requests a path of some files as package api does.
+func serveFrom(t *testing.T, files *Files, method, path string, headers ...string) *http.Response {
+	t.Helper()
 	r, w := httptest.NewRequest(method, path, nil), httptest.NewRecorder()
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
@@ -53,67 +55,6 @@ func text(t *testing.T, r io.Reader) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// The plain and the compressed file have the same content, their own lengths, and different ETags.
-func TestAssetIsServedPlainAndCompressed(t *testing.T) {
-	const path = "/assets/proof.js"
-	plain := get(t, "GET", path)
-	body := text(t, plain.Body)
-	if len(body) >= len(few["proof.js"].Data) || strings.Contains(body, "why not") {
-		t.Errorf("got %.80q…, want it minified", body)
-	}
-	if got, want := plain.Header.Get("ETag"), fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256([]byte(body)))[:12]); got != want {
-		t.Errorf("got ETag %s, want %s", got, want)
-	}
-	for accept, zipped := range map[string]bool{
-		"gzip": true, "br, gzip;q=0.5": true, "deflate,  gzip ": true,
-		"": false, "br": false, "gzip;q=0": false, "gzip; q=0.000": false, "xgzip": false, "gzip;q=x": false,
-	} {
-		got := get(t, "GET", path, "Accept-Encoding: "+accept)
-		if got.Header.Get("Vary") != "Accept-Encoding" || (got.Header.Get("Content-Encoding") == "gzip") != zipped {
-			t.Errorf("%q: got %v, want compressed: %v", accept, got.Header, zipped)
-			continue
-		}
-		sent := text(t, got.Body)
-		if got.Header.Get("Content-Length") != strconv.Itoa(len(sent)) {
-			t.Errorf("%q: got Content-Length %s for %d bytes", accept, got.Header.Get("Content-Length"), len(sent))
-		}
-		if zipped {
-			r, err := gzip.NewReader(strings.NewReader(sent))
-			if err != nil {
-				t.Fatal(err)
-			}
-			sent = text(t, r)
-		}
-		if sent != body || (got.Header.Get("ETag") == plain.Header.Get("ETag")) == zipped {
-			t.Errorf("%q: got %.80q with ETag %s", accept, sent, got.Header.Get("ETag"))
-		}
-	}
-}
-
-func TestAssetIsNotSentAgain(t *testing.T) {
-	const path = "/assets/proof.js"
-	plain, zipped := get(t, "GET", path).Header.Get("ETag"), get(t, "GET", path, "Accept-Encoding: gzip").Header.Get("ETag")
-	for _, test := range []struct {
-		match, accept string
-		status        int
-	}{
-		{plain, "", 304}, {zipped, "gzip", 304}, {"*", "", 304}, {`"x", W/` + plain, "", 304},
-		{plain, "gzip", 200}, {zipped, "", 200}, {`"x"`, "", 200}, {strings.Trim(plain, `"`), "", 200},
-	} {
-		got := get(t, "GET", path, "If-None-Match: "+test.match, "Accept-Encoding: "+test.accept)
-		if body := text(t, got.Body); got.StatusCode != test.status || (body == "") != (test.status == 304) {
-			t.Errorf("%s, accepting %q: got %d and %d bytes, want %d", test.match, test.accept, got.StatusCode, len(body), test.status)
-		}
-		if h := got.Header; got.StatusCode == 304 && (h.Get("ETag") == "" || h.Get("Cache-Control") == "" || h.Get("Content-Encoding") != "") {
-			t.Errorf("%s: got headers %v", test.match, h)
-		}
-	}
-	head := get(t, "HEAD", path)
-	if head.StatusCode != 200 || head.Header.Get("Content-Length") == "" || text(t, head.Body) != "" {
-		t.Errorf("HEAD: got %d %v", head.StatusCode, head.Header)
-	}
 }
 
 func TestHeadersOfEachFile(t *testing.T) {

@@ -83,6 +83,7 @@ func (s *service) assemble() error {
 		Grace:  s.cfg.ShutdownGrace,
 		Logger: s.logger,
 
+		NewSiteVariable:          fmt.Sprintf("PROOF_SITES_%d_NAME", len(sites)-1), // the first site, default, has no index
 		MaxSubscribers:           s.cfg.MaxSubscribers,
 		MaxSubscribersPerAddress: s.cfg.MaxSubscribersPerAddress,
 		RateLimit:                s.cfg.RateLimit,

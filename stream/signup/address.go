@@ -24,12 +24,12 @@ func checkImage(posted string) (value, broken string) {
 	return value, broken
 }
 
+// notALink is the rule that neither a path nor an https URL follows.
 const notALink = "must be an https:// URL, or a path that begins with one /"
 
-// checkLink returns a path of the page that shows the card, or an https URL, byte for byte as
-// posted, or which rule it breaks. It admits only what browsers and servers read alike, whatever
-// the page's own address: not every URL that is valid, and none that leads elsewhere than it says.
-// White space alone becomes empty.
+// checkLink returns the link byte for byte as posted, or which rule it breaks. A link is a path of the page that shows the card, or an https
+// URL. Of the valid ones it admits only those that browsers and servers read in the same way, whatever the address of the page, and that lead
+// to the host that they show. White space alone becomes empty.
 func checkLink(posted string) (value, broken string) {
 	if text, strange := tidy(posted); text == "" && strange == "" {
 		return "", ""
@@ -51,9 +51,8 @@ func checkLink(posted string) (value, broken string) {
 	return posted, checkPath(posted)
 }
 
-// checkPath says what is wrong with a path. A second slash makes the next word a host to browsers;
-// encoded, or hidden behind an encoded control character, it does so to servers that decode before
-// they redirect.
+// checkPath says what is wrong with a path. A browser takes what follows a second slash for a host. So does a server that decodes before it
+// redirects, when the slash is encoded or stands behind an encoded control character.
 func checkPath(path string) (broken string) {
 	if !strings.HasPrefix(path, "/") {
 		return notALink
@@ -89,7 +88,7 @@ func checkAuthority(rest string) (broken string) {
 	return ""
 }
 
-// validHost reports whether a host can be linked to. Unlike hostname.Parse it admits a final dot after a name.
+// validHost reports whether a link may lead to a host. Unlike hostname.Parse it admits a final dot after a name.
 func validHost(host string) bool {
 	name := strings.TrimSuffix(host, ".")
 	parsed, err := hostname.Parse(name)

