@@ -1,16 +1,17 @@
 /*
- * proofstream: small cards that tell who signed up a moment ago.
+ * proofstream: small cards that say who has just signed up.
  *
  *   <script async src="https://proof.example.com/assets/proof.js"></script>
  *
  * is all a page needs; attributes on that tag adjust it. The rooms of this file, top to bottom:
  * settings, clock, memory, element, card, queue, connection, start. Whatever fails, fails quietly:
- * this script is never why a page breaks. It is served minified, and the two files of the widget
- * together stay under 5,000 bytes; so words are plain here and tricks are few, but explained.
+ * this script is never why a page breaks. It is served minified and compressed.
  */
 (() => {
   const SECOND = 1000;
-  const MINUTE = 60 * SECOND;       // hidden or asleep for longer, a tab starts afresh
+  const MINUTE = 60 * SECOND;       // a tab that was hidden or asleep for longer starts with a fresh cursor
+  const SESSION = 30 * MINUTE;
+  const CLOSED = 1e9;               // cards in a session: as many as closing it stands for
   const DAY = 1440 * MINUTE;        // a card seen is not shown again for so long
 
   const SLIDE = 1250;               // way in or out; less where data-duration is short
@@ -18,33 +19,49 @@
   const SILENCE = 5 * MINUTE;       // without any event a stream may be half open; spread by a fifth
   const OPENING = 20 * SECOND;      // for the first frame of a stream; then GET /recent helps out ...
   const LOOK_EVERY = 30 * SECOND;   // ... this often
+  const LEADS_EVERY = 5 * SECOND;   // a leader tells the other tabs that it is alive
+  const LEADER_LOST = 20 * SECOND;  // without a word from the leader, a visible tab takes its place
   const RETRY = 50 * SECOND;        // for the browser's own attempt: the longest `retry`, and an opening
   const BACKLOG = 10;               // events that may wait, the newest
   const CATCH_UP = 3;               // those asked for after an absence
   const REMEMBERED = 200;           // ids handled by this page, ids seen in this browser
   const SWIPE = 40;                 // pixels
+  const LOW = 240;                  // pixels of height that a sentence needs; in lower windows cards wait
 
-  const tag = document.currentScript ||
-    [...document.scripts].find(script => /\/proof(\.\w+)?\.js/.test(script.src));
-  if (!tag || customElements.get('proof-popup')) return;
+  // Our tag; in a bundle of several scripts the current one is not it.
+  // The one line on the console says what to change.
+  let said;
+  const say = text => said ||= (console.warn('proofstream: ' + text), true);
+
+  const tag = [document.currentScript, ...document.scripts].find(script => /\/proof(\.\w+)?\.js(\?|$)/.test(script?.src));
+  if (customElements.get('proof-popup')) return;
+  if (!tag) return say('take proof.js out of the bundle');
 
   // ---- Settings: the only lines that read the tag. What cannot be read counts as absent.
 
-  const attribute = name => (tag.getAttribute('data-' + name) || '').trim();
-  const number = (name, absent) => /^\d{1,9}$/.test(attribute(name)) ? +attribute(name) : absent;
-  const choice = (name, ...words) => words.includes(attribute(name)) ? attribute(name) : words[0];
+  const query = new URL(tag.src).searchParams;   // for tag managers that drop attributes
+  const attribute = name => (tag.getAttribute('data-' + name) ?? query.get(name) ?? '').trim();
+  // read returns an attribute that fits, else what holds without it.
+  const read = (name, fits, absent, takes) => {
+    const value = attribute(name);
+    if (fits(value)) return value;
+    if (value) say(`data-${name}="${value}" must be ${takes}`);
+    return absent;
+  };
+  const number = (name, absent) => +read(name, value => /^\d{1,9}$/.test(value), absent, 'a number');
+  const choice = (name, ...words) => read(name, value => words.includes(value), words[0], words.join(' or '));
 
   const site = attribute('site') || 'default';
   const position = choice('position', 'bottom-right', 'bottom-left', 'top-right', 'top-left');
-  const duration = number('duration') || 3500;
+  const duration = number('duration', 0) || 3500;
   const cooldown = number('cooldown', 2000);
   const delay = number('delay', 0);
-  const maxPerPage = number('max-per-page') || Infinity;
-  const maxPerSession = number('max-per-session') || Infinity;
+  const maxPerPage = number('max-per-page', 0) || Infinity;
+  const maxPerSession = number('max-per-session', 0) || CLOSED;
   const recent = number('recent', 0);
   const dismiss = choice('dismiss', 'session', 'card', 'day', 'forever');
-  const onPhones = attribute('mobile') != 'off';
-  const mayStore = attribute('storage') != 'off';
+  const onPhones = choice('mobile', 'on', 'off') == 'on';
+  const mayStore = choice('storage', 'on', 'off') == 'on';
   const mayStart = () => attribute('consent') != 'wait';
 
   // The first of the tag's and the page's languages that is one.
@@ -65,6 +82,7 @@
   const isSafe = address =>
     /^(?=[!#-;=?-[\]-~]{1,2048}$)(https:\/\/[\w.:[\]-]+([/?#]|$)|\/(?!\/|%2f|%5c|%[01]))/i.test(address);
   const beside = path => new URL(path, tag.src).href;
+  const ofPage = address => address[0] == '/' ? location.origin + address : address;   // whatever its <base>
 
   // ---- Clock: ages are told by the service's clock, as the visitor's may be wrong.
 
@@ -86,29 +104,35 @@
       .format(-Math.floor(minutes / size), unit);
   };
 
-  // ---- Memory: one record per site in each storage; where that is off, refused or full, in here.
+  // ---- Memory: one record per service and site; where storage is off, refused or full, in here.
 
-  const KEY = 'proofstream:' + site;
-  const BROWSER = 'localStorage', TAB = 'sessionStorage';
-  const unstored = {};
+  const KEY = 'proofstream:' + site + beside('..');   // two services may share an origin
+  let unstored;
 
-  const recall = area => {
+  const recall = () => {
     let stored;
     try {
-      stored = mayStore && JSON.parse(window[area][KEY]);
+      stored = mayStore && JSON.parse(localStorage[KEY]);
     } catch {}
-    return {...stored, ...unstored[area]};
+    return {...stored, ...unstored};
   };
 
-  const remember = (area, changes) => {
-    unstored[area] = {...recall(area), ...changes};
+  const remember = changes => {
+    unstored = {...recall(), ...changes};
     try {
       if (mayStore) {
-        window[area][KEY] = JSON.stringify(unstored[area]);
-        unstored[area] = 0;
+        localStorage[KEY] = JSON.stringify(unstored);
+        unstored = 0;
       }
     } catch {}
   };
+
+  // A session ends when no page of the site has been open for half an hour; meanwhile each page keeps it.
+  const session = () => {
+    const {session} = recall();
+    return session?.at > Date.now() - SESSION ? session : {};
+  };
+  const keepSession = changes => remember({session: {...session(), ...changes, at: Date.now()}});
 
   // ---- Element
 
@@ -140,12 +164,12 @@
       host.remove();
     }
 
-    // A page that writes its own HTML anew (body.innerHTML += ...) makes a hollow copy of the host ...
+    // A page that rewrites its own HTML (body.innerHTML += ...) makes an empty copy of the host, which goes ...
     connectedCallback() {
       if (this != host) this.remove();
     }
 
-    // ... and throws the host out: it comes back, and with it all that waits.
+    // ... and removes the host, which is added again with everything that waits.
     disconnectedCallback() {
       if (this == host) {
         card.hidden = true;
@@ -161,9 +185,7 @@
   host.style.position = 'fixed';    // out of the flow before the stylesheet is there
 
   const attach = () => {
-    if (!alive || host.isConnected) return;
-    if (document.body) document.body.append(host);
-    else setTimeout(attach, 50);
+    if (alive && !host.isConnected) document.body.append(host);
   };
 
   // ---- Card
@@ -175,7 +197,8 @@
     return element;
   };
   const card = add(root, 'aside', {part: 'card', ariaLabel: 'Signups', hidden: true});   // until it has its style
-  const image = add(card, 'img', {part: 'image', alt: '', onload: () => image.style.background = 'none'});
+  const image = add(card, 'img', {part: 'image', alt: '',
+    onload: () => image.style.background = '#fff', onerror: () => image.removeAttribute('src')});
   const message = add(card, 'p', {part: 'message', dir: 'auto', role: 'status'});   // polite, there before the first message
   const time = add(card, 'time', {part: 'time'});
   add(card, 'button', {part: 'close', ariaLabel: 'Close', textContent: '×', onclick: () => close('dismissed')});
@@ -191,10 +214,10 @@
     if (sentence == (sentence = template(code, age(current) > JUST))) return;
     message.textContent = '';
     const words = !isSafe(current.url) ? message :
-      add(message, 'a', {href: current.url, rel: 'noopener', onclick: () => dispatch('click')});
+      add(message, 'a', {href: ofPage(current.url), rel: 'noopener', onclick: () => dispatch('click')});
     sentence.replace(current.place ? '' : /{place}/g, '').replace(/[ \n]+/g, ' ').trim()
       .split(/{(user_name|offer_name|place)}/).forEach((text, i) => {
-        if (i % 2) add(words, 'bdi', {textContent: current[text]});
+        if (i % 2) add(words, 'bdi', {textContent: current[text], translate: false});
         else words.append(text);
       });
   };
@@ -218,14 +241,13 @@
     proceed();
   };
 
-  // The card follows the finger; a swipe closes it.
+  // The card follows one finger sideways, and a swipe closes it. Up and down, and two fingers, are the page's (touch-action).
   let finger;
-  card.ontouchstart = event => finger = event.touches[0];
+  card.ontouchstart = ({touches}) => finger = touches.length == 1 && touches[0];
   card.ontouchmove = card.ontouchend = card.ontouchcancel = ({type, changedTouches: [touch]}) => {
-    const x = touch.clientX - finger.clientX;
-    const y = touch.clientY - finger.clientY;
-    card.style.translate = type == 'touchmove' ? x + 'px ' + y + 'px' : '';
-    if (type == 'touchend' && Math.hypot(x, y) > SWIPE) close('dismissed');
+    const x = finger ? touch.clientX - finger.clientX : 0;
+    card.style.translate = type == 'touchmove' ? x + 'px' : '';
+    if (type == 'touchend' && Math.abs(x) > SWIPE) close('dismissed');
   };
 
   // ---- Queue: idle -> showing -> cooling -> idle
@@ -233,13 +255,13 @@
   const IDLE = 0, SHOWING = 1, COOLING = 2;
   const narrow = matchMedia('(max-width:767px)');
   const slide = Math.min(SLIDE, duration / 2.5);
-  card.style.transitionDuration = slide + 'ms';
+  host.style.setProperty('--slide', slide + 'ms');
   let state = IDLE;
   let timer;                        // of the state we are in
   let backlog = [];                 // events that wait, oldest first
   let handled = [];                 // ids that need no second look
   let newest = 0;                   // time of the newest of them
-  let past = recent;                // events from before the page that are still welcome
+  let past = recent;                // how many events from before the page may still show
   let current;                      // the event that shows
   let shown = 0;
   let refused;                      // the page's policy refuses a picture
@@ -263,7 +285,11 @@
     backlog = backlog.filter(event => event.id != id);
   };
 
-  const mayShow = () => !state && !paused && !document.hidden && backlog[0] && wanted();
+  // Whether a card would be behind a modal dialog or beside an element in fullscreen.
+  const covered = () => document.querySelector(':modal,:fullscreen');
+
+  const mayShow = () => !state && !paused && !document.hidden && backlog[0] && wanted() &&
+    !covered() && innerHeight >= LOW && getComputedStyle(host).display != 'none';
 
   // next shows what waits when it may: one card at a time, in one of all visible tabs.
   const next = async () => {
@@ -284,22 +310,24 @@
   const show = () => {
     const event = backlog.find(event => timeOf(event) > since) || backlog[0];
     drop(event);
-    const seen = [].concat(recall(BROWSER).seen).filter(entry => entry?.[1] > Date.now() - DAY);
+    const seen = [].concat(recall().seen).filter(entry => entry?.[1] > Date.now() - DAY);
     if (seen.some(entry => entry[0] == event.id)) return;
     current = event;
     tell('seen', current);
-    remember(BROWSER, {seen: [...seen, [current.id, Date.now()]].slice(-REMEMBERED)});
-    remember(TAB, {count: (recall(TAB).count | 0) + 1});
+    remember({seen: [...seen, [current.id, Date.now()]].slice(-REMEMBERED)});
+    keepSession({count: (session().count | 0) + 1});
     shown++;
     state = SHOWING;
     sentence = off = 0;
     left = duration;
     card.className = narrow.matches ? '' : position.replace('-', ' ');
-    host.className = 'visible';
     image.style.background = '';
-    if (!refused) image.src = isSafe(current.img_path) ? current.img_path : beside('default.svg');
+    if (!refused) image.src = isSafe(current.img_path) ? ofPage(current.img_path) : beside('default.svg');
     draw();
-    dodge();                        // measures, and so settles where the slide begins
+    // A body with a transform or the like carries its fixed children along.
+    if (Math.abs(host.getBoundingClientRect().bottom - innerHeight) > 40) document.documentElement.append(host);
+    dodge();                        // forces a layout, so that the slide begins outside the window
+    host.className = 'visible';
     dispatch('show');
     proceed();
     return true;
@@ -344,7 +372,8 @@
 
   // silence keeps what closing means: for this card, this session, a day or ever.
   const silence = () => {
-    if (dismiss != 'card') remember(dismiss == 'session' ? TAB : BROWSER, {until: dismiss == 'day' ? Date.now() + DAY : 9e15});
+    if (dismiss == 'session') keepSession({count: CLOSED});
+    else if (dismiss != 'card') remember({until: dismiss == 'day' ? Date.now() + DAY : 9e15});
   };
 
   // ---- Connection: the tab that has the lock reads the stream, for all tabs of the browser.
@@ -353,25 +382,29 @@
   let channel;                      // between the tabs
   let waiting;                      // ends our leading, or our waiting to lead
   let leading;
+  let leaderHeard;                  // when the leading tab last said something
   let source;
   let lastId = '';
   let wish = recent;                // newest events to ask for as we begin to listen
   let due;                          // when the stream is given up, or tried again
   let lookAt = 0;                   // when /recent is asked; 0 is not at all
-  let tries = 0;
+  let tries = 0;                    // of our own, since the last frame
+  let denied;                       // the service does not know the site, or the page's origin may not read it
+  let leftAlone;                    // the browser's one try of its own is under way
   let ticked = started;
+  let sessionKept = 0;
   let hiddenAt;
+  let pageReady;                      // the page has loaded, and a second has gone by
   let alive = true;                 // not destroyed, not in the back/forward cache
 
-  const wanted = () => alive && !card.hidden && (onPhones || !narrow.matches) &&
-    shown < maxPerPage && !(recall(TAB).count >= maxPerSession) &&
-    !(recall(TAB).until > Date.now()) && !(recall(BROWSER).until > Date.now()) &&
+  const wanted = () => alive && pageReady && !card.hidden && innerWidth && innerHeight && (onPhones || !narrow.matches) &&
+    shown < maxPerPage && !(session().count >= maxPerSession) && !(recall().until > Date.now()) &&
     (!document.hidden || locks && waiting && !(Date.now() - hiddenAt > MINUTE));
 
   // update starts or stops listening and showing: after anything that wanted() looks at, and each second.
   const update = () => {
     if (wanted()) {
-      if (!waiting) start(waiting = new AbortController());
+      if (!waiting) start();
     } else {
       stop();
     }
@@ -382,24 +415,29 @@
     waiting?.abort();
     source?.close();
     waiting = source = null;
-    leading = tries = 0;
+    leading = tries = leftAlone = 0;
   };
 
-  // inTurn waits for our turn among all tabs. Where the browser has no locks, or refuses them, each tab takes it at once.
-  const inTurn = (name, turn, signal) =>
-    (async () => locks.request(KEY + name, {signal}, turn))().catch(() => {
-      if (!signal?.aborted) locks = 0;
+  // inTurn waits for our turn among all tabs, or takes it from a tab that does not answer. Where the browser has no locks, or
+  // refuses them, each tab takes it at once.
+  const inTurn = (name, turn, signal, steal) =>
+    (async () => locks.request(KEY + name, steal ? {steal} : {signal}, turn))().catch(({name}) => {
+      if (name == 'AbortError') return;   // given up, or taken from us
+      locks = 0;
       return turn();
     }).catch(() => {});
 
-  const start = ({signal}) => {
+  const start = async steal => {
+    const {signal} = waiting = new AbortController();
+    leaderHeard = Date.now();
     tell('hello');
     if (wish) look();
-    inTurn('', () => signal.aborted || new Promise(done => {
+    await inTurn('', () => signal.aborted || new Promise(done => {
       signal.onabort = done;
       leading = true;
       open();
-    }), signal);
+    }), signal, steal);
+    if (!signal.aborted) stop();    // another tab leads now: this one has been frozen
   };
 
   const expect = delay => {
@@ -412,21 +450,22 @@
     source = new EventSource(beside('../events?') + new URLSearchParams({site, last_event_id: lastId, recent: wish}));
     for (const type in take) on(source, type, hear);
     source.onerror = () => {
-      // CLOSED is for good; else the browser comes back by itself, and is left to it once.
-      if (source.readyState == 2 || tries++) lost();
-      else expect(RETRY);
+      // After CLOSED the browser never reconnects; otherwise it does by itself, and is given one try.
+      if (source.readyState == 2 || leftAlone) lost();
+      else expect(RETRY), leftAlone = true;
     };
   };
 
-  // lost gives the stream up; the next try comes after a full-jitter back-off.
+  // lost closes the stream; the next try follows after a full-jitter back-off.
   const lost = () => {
     source.close();
     source = null;
-    expect(Math.random() * Math.min(MINUTE, SECOND * 2 ** tries++));
+    expect(denied ? MINUTE * (1 + Math.random()) : Math.random() * Math.min(MINUTE, SECOND * 2 ** tries++));
+    if (tries == 1 && !lastId) look();   // which can tell why
   };
 
   const hear = ({type, data, lastEventId}) => {
-    tries = 0;
+    tries = leftAlone = 0;
     expect(SILENCE * (.8 + Math.random() * .4));
     lookAt = 0;
     lastId = lastEventId || lastId;   // `busy` on a new stream has none
@@ -456,15 +495,20 @@
     busy() {},
   };
 
-  const tell = (type, data) => channel?.postMessage({type, data, leading, skew, lastId});
+  const tell = (type, data) => channel?.postMessage({type, data, leading, skew: since && skew, lastId});   // no time before it is known
 
   // look asks for the newest events: as we begin to listen, and where a stream is held back.
   const look = async () => {
     try {
       const limit = wish || (since == null ? 1 : BACKLOG);
       const response = await fetch(beside('../recent?') + new URLSearchParams({site, limit}),
-        {signal: AbortSignal.timeout(OPENING)});
-      const {events, last_event_id} = await response.json();
+        {signal: AbortSignal.timeout?.(OPENING)});
+      const {events, last_event_id, detail} = await response.json();
+      denied = /403|404/.test(response.status);
+      if (denied) {
+        expect(MINUTE);
+        return say(`${detail} (data-site: ${site})`);
+      }
       skew = Date.parse(response.headers.get('date')) - Date.now() || skew;
       lastId ||= last_event_id;
       events.reverse().forEach(enqueue);
@@ -480,6 +524,18 @@
     ticked = now;
     update();
     if (leading && now > due) source ? lost() : open();
+    if (leading && now - leaderHeard > LEADS_EVERY) {
+      leaderHeard = now;
+      tell();
+    }
+    if (waiting && !leading && channel && !document.hidden && now - leaderHeard > LEADER_LOST) {
+      stop();
+      start(true);
+    }
+    if (now - sessionKept > MINUTE) {
+      sessionKept = now;
+      keepSession();
+    }
     if (leading && lookAt && now > lookAt) {
       lookAt = now + LOOK_EVERY;
       look();
@@ -502,7 +558,8 @@
     channel = new BroadcastChannel(KEY);
     channel.onmessage = ({data}) => {
       if (data.leading) {
-        setClock(data.skew);
+        leaderHeard = Date.now();
+        if (data.skew != null) setClock(data.skew);
         lastId = data.lastId;
       }
       take[data.type]?.(data.data);
@@ -523,7 +580,9 @@
         hiddenAt = Date.now();
         close('elapsed');
         release?.();
-      } else if (Date.now() - hiddenAt > MINUTE) {
+      } else if (Date.now() - hiddenAt < MINUTE) {
+        backlog = backlog.slice(-CATCH_UP);
+      } else {
         handled = handled.filter(id => !backlog.some(event => event.id == id));
         backlog = [];
         lastId = '';
@@ -548,8 +607,9 @@
       tick();
     });
     on(document, 'focusin', dodge);
-    on(document, 'keydown', ({key}) => {
-      if (key == 'Escape') close('dismissed');
+    on(window, 'keydown', event => {
+      if (event.key == 'Escape' && !event.defaultPrevented && !event.isComposing && !covered() &&
+          !event.composedPath()[0].closest?.('dialog,[popover],[type=search]')) close('dismissed');
     });
     // What the page's policy refuses is not asked for again, which would only fill its console.
     on(document, 'securitypolicyviolation', ({blockedURI, disposition}) => {
@@ -559,7 +619,16 @@
     });
   };
 
-  attach();
+  // The page comes first: nothing of ours stands in it, and no stream opens, before it has loaded and a second has gone by.
+  const loaded = () => {
+    attach();
+    setTimeout(() => {
+      pageReady = true;
+      update();
+    }, SECOND);
+  };
+  if (document.readyState == 'complete') loaded();
+  else on(window, 'load', loaded);
   observer.observe(tag, {attributeFilter: ['data-consent']});
   if (mayStart()) begin();
 })();

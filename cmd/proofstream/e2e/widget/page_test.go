@@ -70,7 +70,7 @@ func TestWidgetTriesItsStyleAgain(t *testing.T) {
 func TestWidgetAndThePagesStyle(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
-	const hostile = `<style>body * { all: unset !important; display: none !important; position: static !important; opacity: 0 !important; transform: scale(3) !important;
+	const hostile = `<style>body * { all: unset !important; position: static !important; opacity: 0 !important; transform: scale(3) !important;
 		font: 40px monospace !important; color: red !important; visibility: hidden !important; width: 1px !important; text-transform: uppercase !important; letter-spacing: 9px !important }
 		body > * { margin: 99px !important; filter: blur(9px) !important }</style>`
 	const theme = `<style>:root { --proof-background: rgb(1, 2, 3) } proof-popup::part(message) { color: rgb(4, 5, 6) }</style>`

@@ -17,7 +17,7 @@ func TestWidgetRespectsPrivacy(t *testing.T) {
 	p := e2e.Start(t)
 	const stored = "[...Object.keys(localStorage), ...Object.keys(sessionStorage)].join() + document.cookie"
 	for _, c := range []struct{ attributes, stored string }{
-		{"", "proofstream:default,proofstream:default"},
+		{"", "proofstream:default" + p.URL + "/"},
 		{`data-storage="off"`, ""},
 	} {
 		tab := p.Open(t, c.attributes)
@@ -74,12 +74,13 @@ func TestWidgetIgnoresADamagedMemory(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	tab := p.Open(t, `data-duration="60" data-cooldown="0" data-max-per-session="99"`)
-	for i, record := range []string{`{"seen":[1]}`, `{"seen":[null,{"1":9e15},[]]}`, `{"seen":{"length":4294967296}}`, `{"seen":"text"}`,
+	key := "proofstream:default" + p.URL + "/"
+	for i, record := range []string{`{"session":7}`, `{"session":[]}`, `{"session":{"at":"text","closed":1}}`, `{"seen":[1]}`, `{"seen":[null,{"1":9e15},[]]}`, `{"seen":{"length":4294967296}}`, `{"seen":"text"}`,
 		`{"seen":7,"count":[],"until":{}}`, `[null]`, `"text"`, `null`, `7`, `no JSON`, ``} {
-		e2e.Eval[chromedp.Void](t, tab, "localStorage['proofstream:default'] = sessionStorage['proofstream:default'] = '"+record+"'")
+		e2e.Eval[chromedp.Void](t, tab, "localStorage['"+key+"'] = '"+record+"'")
 		id := p.Post(t)
 		e2e.AwaitShows(t, tab, i+1)
-		if got := e2e.Eval[string](t, tab, "JSON.parse(localStorage['proofstream:default']).seen.at(-1)[0]"); got != id {
+		if got := e2e.Eval[string](t, tab, "JSON.parse(localStorage['"+key+"']).seen.at(-1)[0]"); got != id {
 			t.Errorf("after %s: the newest card seen is %s, want %s", record, got, id)
 		}
 	}

@@ -77,7 +77,8 @@ func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
 	frames := make(chan string)
 	f := e2e.StartHTTPProxy(t, p)
 	f.Replace("/events", e2e.FakeStream(frames))
-	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, `data-duration="60" data-cooldown="0"`, "")))
+	page := e2e.ServePage(t, e2e.WidgetPage(f.URL, `data-duration="60" data-cooldown="0"`, ""))
+	tab := e2e.Tab(t, page)
 	e2e.Eval[chromedp.Void](t, tab, `window.shown = []; addEventListener('proof:show', () =>
 		shown.push([part('message').querySelector('a')?.getAttribute('href') ?? 'none', part('image').getAttribute('src')]))`)
 	for i, address := range append(refused, accepted...) {
@@ -85,6 +86,10 @@ func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
 		e2e.AwaitShows(t, tab, i+1)
 		shown := e2e.Eval[[]string](t, tab, fmt.Sprintf("shown[%d]", i))
 		link, image := address, address
+		if strings.HasPrefix(address, "/") { // it belongs to the page
+			link = strings.TrimSuffix(page, "/") + address
+			image = link
+		}
 		if i < len(refused) {
 			link, image = "none", f.URL+"/assets/default.svg"
 		}
@@ -156,7 +161,7 @@ func TestWidgetShowsTrueAges(t *testing.T) {
 			reads, message string
 		}{
 			{time.Second, "now", just},
-			{2*time.Minute + time.Second, "2 minutes ago", just},
+			{2*time.Minute + 20*time.Second, "2 minutes ago", just},
 			{61 * time.Minute, "1 hour ago", past},
 			{25 * time.Hour, "1 day ago", past},
 			{47 * time.Hour, "1 day ago", past},
