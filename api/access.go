@@ -68,7 +68,7 @@ var requestHeaders = []string{"Content-Type", "Authorization", "X-API-Key", "Ide
 // exposedHeaders are the headers that a page may read of a response, beside the safelisted ones (Fetch section 2.2.2).
 var exposedHeaders = []string{"Retry-After", "Date", requestHeader}
 
-// withCORS adds the headers by which browsers let pages of other origins read a response. A page may add any header to a
+// withCORS adds the headers that make browsers let pages of other origins read a response. A page may add any header to a
 // request for /recent, since monitoring agents add theirs (traceparent, baggage) to what a page fetches. Assets have headers of
 // their own, the same for all pages: see package static.
 func (s *Server) withCORS(next http.Handler) http.Handler {

@@ -16,7 +16,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	}
 	p := problemOf(echoProblem(err))
 	if s.keys.Find(p.Field) != nil { // a key that was sent as a name must not be repeated
-		p = &Problem{Status: p.Status, Detail: "An API key stands where a field's name should: send it as api_key"}
+		p = &Problem{Status: p.Status, Detail: "An API key was sent as the name of a field: send it as the value of api_key"}
 	}
 	if p.Status >= 500 {
 		level := slog.LevelWarn

@@ -76,7 +76,7 @@ var (
 	descSubscribers = desc("subscribers", "Open streams.", "site")
 	descLimit       = desc("subscribers_limit", "Streams beyond which new ones get busy.")
 	descKept        = desc("events_kept", "Signups kept in the log.", "site")
-	descEnded       = desc("streams_ended_total", "Streams that ended, or were never let in, by reason.", "reason")
+	descEnded       = desc("streams_ended_total", "Streams that ended, and streams refused because the limit was reached, by reason.", "reason")
 	descResumes     = desc("resumes_total", "Streams opened, by what became of the cursor that they gave.", "result")
 	descFrames      = desc("frames_sent_total", "Frames written to subscribers: events, ready, busy and heartbeats.")
 	descBytes       = desc("bytes_sent_total", "Bytes of those frames.")

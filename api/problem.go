@@ -31,7 +31,7 @@ type Problem struct {
 // Error returns the detail.
 func (p *Problem) Error() string { return p.Detail }
 
-// problemOf returns what a client may know of an error: a 500 without details for an unknown one. This is the only table from
+// problemOf returns what a client may learn of an error: for an unknown one, a 500 without details. This is the only table from
 // errors of the domain to statuses.
 func problemOf(err error) *Problem {
 	var (
@@ -47,7 +47,7 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &rule):
 		return &Problem{Status: http.StatusUnprocessableEntity, Field: rule.Field, Detail: rule.Error()}
 	case errors.Is(err, stream.ErrNotFound), errors.Is(err, stream.ErrMalformedID):
-		return &Problem{Status: http.StatusNotFound, Detail: "There is no such signup: check the id in the response to its post"}
+		return &Problem{Status: http.StatusNotFound, Detail: "There is no such signup: check the id in the response to the post"}
 	case errors.Is(err, stream.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &Problem{
 			Status:     http.StatusServiceUnavailable,

@@ -74,7 +74,7 @@ type Options struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed. Default none. IPv4 networks must not be written as
 	// IPv6: they would match nothing.
 	TrustedProxies []netip.Prefix
-	// HSTS adds Strict-Transport-Security, by which browsers use HTTPS only for a year. Set it where TLS is on.
+	// HSTS adds Strict-Transport-Security, which makes browsers use only HTTPS for a year. Set it where TLS is on.
 	HSTS bool
 	// Build is shown as a metric.
 	Build Build
@@ -226,10 +226,10 @@ func (s *Server) Refuse() {
 	s.o.Registry.Refuse()
 }
 
-// Wait returns nil when no stream is open, or the context's error. Streams that got busy at once do not count.
+// Wait returns nil when no stream is open, or the context's error. Streams refused with busy do not count.
 func (s *Server) Wait(ctx context.Context) error { return s.streams.Wait(ctx) }
 
-// WaitBusy returns nil when no stream that got busy at once is open, or the context's error. Call it when no more can come,
+// WaitBusy returns nil when no stream refused with busy is open, or the context's error. Call it when no more can come,
 // after the listeners have been closed.
 func (s *Server) WaitBusy(ctx context.Context) error { return s.streams.WaitBusy(ctx) }
 

@@ -109,8 +109,8 @@ type Reason string
 const (
 	// Expired means that retention has removed an event that the client missed.
 	Expired Reason = "expired"
-	// Foreign means that the log did not give the cursor, or has lost an event since.
-	Foreign Reason = "epoch"
+	// EpochChanged means that the log did not give the cursor (another or a restored log), or has lost an event since (damage).
+	EpochChanged Reason = "epoch"
 	// Ahead means that the cursor is beyond the newest event.
 	Ahead Reason = "ahead"
 	// Malformed means that the cursor is not an id.
@@ -133,13 +133,13 @@ func (b Bounds) Check(cursor ID) (reason Reason, seen uint64) {
 		case cursor.Seq > last && newest:
 			return Ahead, 0
 		case cursor.Seq > last:
-			return Foreign, 0
+			return EpochChanged, 0
 		case e.Lost:
-			return Foreign, cursor.Seq
+			return EpochChanged, cursor.Seq
 		case cursor.Seq+1 < b.Low:
 			return Expired, cursor.Seq
 		}
 		return "", cursor.Seq
 	}
-	return Foreign, 0
+	return EpochChanged, 0
 }

@@ -110,7 +110,7 @@ func TestLargestDataFits(t *testing.T) {
 			t.Errorf("kind %d: got a frame of %d bytes; want at most %d", kind, n, stream.MaxFrame)
 		}
 	}
-	for _, why := range []stream.Reason{stream.Expired, stream.Foreign, stream.Ahead, stream.Malformed} {
+	for _, why := range []stream.Reason{stream.Expired, stream.EpochChanged, stream.Ahead, stream.Malformed} {
 		if n := len(stream.ReadyFrame(longest, stream.Gap, why, testTime, math.MaxInt64)); n > 192 {
 			t.Errorf("%s: got a ready frame of %d bytes; want at most 192, for one allocation", why, n)
 		}

@@ -1,4 +1,4 @@
-// Package origin decides which web pages may read a site's events, and writes the CORS headers by which browsers know.
+// Package origin decides which web pages may read a site's events, and writes the CORS headers that tell browsers so.
 package origin
 
 import (

@@ -22,10 +22,10 @@ const maxBusyDelay = 30 * time.Second
 // of 1,000 on a busy machine.
 const holdFor = 250 * time.Millisecond
 
-// maxHeld is how many new streams that got busy are held open at once, out of the descriptors in reserve.
+// maxHeld is how many new streams refused with busy are held open at once, out of the descriptors in reserve.
 const maxHeld = 64
 
-// held counts the connections of new streams that got busy.
+// held counts the connections of new streams refused with busy.
 type held struct{ n atomic.Int64 }
 
 // enter returns how long the next such stream stays open, 0 when maxHeld are open, and what to call at its end.

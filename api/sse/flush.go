@@ -12,19 +12,19 @@ import (
 
 // flushed is a response that stays with net/http: over HTTP/2, and with Options.Flush.
 type flushed struct {
-	w      http.ResponseWriter
-	ctl    *http.ResponseController
-	ctx    context.Context
-	opened time.Time    // with a monotonic reading
-	since  atomic.Int64 // the start of the write under way, in nanoseconds after opened; 0 for none
-	headed bool         // the head of the response is written
+	w        http.ResponseWriter
+	ctl      *http.ResponseController
+	ctx      context.Context
+	opened   time.Time    // with a monotonic reading
+	since    atomic.Int64 // the start of the write under way, in nanoseconds after opened; 0 for none
+	headSent bool         // the head of the response is written
 }
 
 func newFlushed(w http.ResponseWriter, r *http.Request) *flushed {
 	return &flushed{w: w, ctl: http.NewResponseController(w), ctx: r.Context(), opened: time.Now()}
 }
 
-// onGone calls back once when the request's context ends: the client has disconnected, or was, for it is stalled. stop
+// onGone calls back once when the request's context ends: the client has disconnected, or was cut off because it stalled. stop
 // prevents that.
 func (f *flushed) onGone(call func(registry.CloseReason)) (stop func() bool) {
 	return context.AfterFunc(f.ctx, func() {
@@ -62,9 +62,9 @@ func (f *flushed) send(frames []byte) error {
 }
 
 func (f *flushed) write(frames []byte) error {
-	if !f.headed {
+	if !f.headSent {
 		f.w.WriteHeader(http.StatusOK)
-		f.headed = true
+		f.headSent = true
 	}
 	if _, err := f.w.Write(frames); err != nil {
 		return err

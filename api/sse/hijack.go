@@ -119,11 +119,11 @@ func (c *hijacked) renew() {
 	c.until.renew(c.conn, time.Now(), near, far)
 }
 
-// writeStalled continues a write that ended early, while the reader accepts at least a byte within minStall. some reports
+// writeStalled continues a write that ended early, while the reader accepts at least a byte within minStall. progressed reports
 // whether that write has written anything.
-func (c *hijacked) writeStalled(b []byte, some bool, err error) error {
+func (c *hijacked) writeStalled(b []byte, progressed bool, err error) error {
 	progress := time.Now()
-	if !some {
+	if !progressed {
 		progress = progress.Add(-checkEvery / 2) // the least time that the write has waited
 	}
 	for errors.Is(err, os.ErrDeadlineExceeded) && time.Since(progress) < minStall {

@@ -32,7 +32,7 @@ type Options struct {
 type Server struct {
 	o           Options
 	disconnects *disconnects
-	streams     atomic.Int64 // open, except those that got busy at once
+	streams     atomic.Int64 // open, except those refused with busy
 	held        held
 }
 
@@ -51,11 +51,10 @@ func (s *Server) Run(ctx context.Context) error { return s.disconnects.run(ctx) 
 // Close frees what New has opened. Call it when Run has returned and no stream is open.
 func (s *Server) Close() error { return s.disconnects.close() }
 
-// Wait returns nil when no stream is open, or the context's error. Streams that got busy at once do not count: see
-// WaitBusy.
+// Wait returns nil when no stream is open, or the context's error. Streams refused with busy do not count: see WaitBusy.
 func (s *Server) Wait(ctx context.Context) error { return awaitNone(ctx, &s.streams) }
 
-// WaitBusy returns nil when no stream that got busy at once is open, or the context's error.
+// WaitBusy returns nil when no stream refused with busy is open, or the context's error.
 func (s *Server) WaitBusy(ctx context.Context) error { return awaitNone(ctx, &s.held.n) }
 
 // awaitNone polls every 10 ms: a drain is rare, and a signal would cost each stream a word of memory.

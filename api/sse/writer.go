@@ -26,7 +26,7 @@ const minStall = 10 * time.Second
 // monotonic reading, so that a wall clock that is set neither ends streams nor keeps them open.
 type deadline struct{ at time.Time }
 
-// renew sets the deadline to far from now when it is less than near from now.
+// renew extends the deadline to now+far once less than near is left.
 func (d *deadline) renew(c interface{ SetWriteDeadline(time.Time) error }, now time.Time, near, far time.Duration) {
 	if d.at.Sub(now) < near {
 		d.at = now.Add(far)

@@ -7,22 +7,22 @@ type audit struct {
 	Repeated   int64 `json:"repeated"`   // events received again, or after a later one
 	Disordered int64 `json:"disordered"` // subscribers whose order differs from the first subscriber's
 	Dropped    int64 `json:"dropped"`    // ready streams that ended without our closing them
-	Shed       int64 `json:"shed"`       // streams that got "busy"
+	Busy       int64 `json:"busy"`       // streams that got "busy"
 	Failed     int64 `json:"failed"`     // connections refused, reset or with an error status
-	Foreign    int64 `json:"foreign"`    // events that this run did not post
+	Unexpected int64 `json:"unexpected"` // events that this run did not post
 }
 
 // since returns the difference to an earlier audit.
 func (a audit) since(b audit) audit {
 	return audit{
 		a.Delivered - b.Delivered, a.Lost - b.Lost, a.Repeated - b.Repeated, a.Disordered - b.Disordered,
-		a.Dropped - b.Dropped, a.Shed - b.Shed, a.Failed - b.Failed, a.Foreign - b.Foreign,
+		a.Dropped - b.Dropped, a.Busy - b.Busy, a.Failed - b.Failed, a.Unexpected - b.Unexpected,
 	}
 }
 
-// violations returns the number of broken promises. Foreign events are not among them.
+// violations returns the number of broken promises. Unexpected events are not among them.
 func (a audit) violations() int64 {
-	return a.Lost + a.Repeated + a.Disordered + a.Dropped + a.Shed + a.Failed
+	return a.Lost + a.Repeated + a.Disordered + a.Dropped + a.Busy + a.Failed
 }
 
 // observe records one of our events. It reports whether the subscriber had not received it before.

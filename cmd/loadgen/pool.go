@@ -43,8 +43,8 @@ const (
 	// reconnectDelay is the delay before a reconnection after a stream ended or a connection failed.
 	reconnectDelay = 500 * time.Millisecond
 
-	// reconnectIfShed is the delay before a reconnection after a "busy" frame.
-	reconnectIfShed = 5 * time.Second
+	// reconnectIfBusy is the delay before a reconnection after a "busy" frame.
+	reconnectIfBusy = 5 * time.Second
 )
 
 // newPool returns n subscribers, none of them connected.

@@ -23,10 +23,10 @@ type publisher struct {
 	mu      sync.Mutex                // guards unknown
 	unknown map[uint32]bool           // sequences whose outcome is unknown: receiving them or not is correct
 
-	responses *hdrhistogram.Histogram // microseconds from request to response
-	refused   int                     // posts with status 429: not stored, the sequence is used again
-	unclear   int                     // posts with status 5xx or without a response: outcome unknown
-	problem   string                  // description of the latest of these
+	responses       *hdrhistogram.Histogram // microseconds from request to response
+	refused         int                     // posts with status 429: not stored, the sequence is used again
+	unknownOutcomes int                     // posts with status 5xx or without a response: outcome unknown
+	problem         string                  // description of the latest of these
 }
 
 // maxInFlight is how many events of a publisher can be on their way to subscribers before their
@@ -59,7 +59,7 @@ func (p *publisher) publish(due int64) error {
 	switch {
 	case err != nil:
 		p.problem = err.Error()
-		p.recordUnclear(seq)
+		p.recordUnknown(seq)
 	case response.status == http.StatusOK:
 		p.posted.Add(1)
 	case response.status == http.StatusTooManyRequests:
@@ -68,7 +68,7 @@ func (p *publisher) publish(due int64) error {
 		time.Sleep(refusalDelay)
 	case response.status >= 500:
 		p.problem = fmt.Sprintf("%d: %s", response.status, response.text)
-		p.recordUnclear(seq)
+		p.recordUnknown(seq)
 		time.Sleep(refusalDelay)
 	default:
 		return fmt.Errorf("%w: POST /signup got status %d %s%s", errRejected, response.status, response.text, advice(response.status))
@@ -76,9 +76,9 @@ func (p *publisher) publish(due int64) error {
 	return nil
 }
 
-// recordUnclear records that the outcome of a post is unknown.
-func (p *publisher) recordUnclear(seq uint32) {
-	p.unclear++
+// recordUnknown records that the outcome of a post is unknown.
+func (p *publisher) recordUnknown(seq uint32) {
+	p.unknownOutcomes++
 	p.mu.Lock()
 	p.unknown[seq] = true
 	p.mu.Unlock()

@@ -57,8 +57,8 @@ func (p *pool) receivedFrame(sub *subscriber, f frame, now int64) {
 		p.lastReady = now
 		_ = p.joins.RecordValue(max(1, (now-sub.opened)/1e3))
 	case f.kind == kindBusy:
-		p.counts.Shed++
-		p.setState(sub, stateRejected)
+		p.counts.Busy++
+		p.setState(sub, stateBusy)
 	case f.tagged && f.tag.publisher < len(p.publishers):
 		if sub.observe(f.tag, p.publishers, &p.counts) {
 			p.lastEvent = now
@@ -66,7 +66,7 @@ func (p *pool) receivedFrame(sub *subscriber, f frame, now int64) {
 			_ = p.latency.RecordValue(max(1, (now-due)/1e3))
 		}
 	case f.kind == kindSignup:
-		p.counts.Foreign++
+		p.counts.Unexpected++
 	}
 }
 
@@ -85,8 +85,8 @@ func (p *pool) ended(i int, err error) {
 	case stateConnecting:
 		p.counts.Failed++
 		p.problem = "a subscriber could not connect: " + err.Error()
-	case stateRejected:
-		delay = reconnectIfShed
+	case stateBusy:
+		delay = reconnectIfBusy
 	}
 	p.setState(sub, stateIdle)
 	p.retries = append(p.retries, retry{clock() + int64(delay), i})

@@ -38,7 +38,7 @@ type Phase struct {
 	Seconds         float64      `json:"seconds"`
 	Posts           int          `json:"posts,omitempty"`
 	Refused         int          `json:"posts_refused,omitempty"`
-	Unclear         int          `json:"posts_unclear,omitempty"`
+	UnknownOutcomes int          `json:"posts_unknown_outcome,omitempty"`
 	PostsRate       float64      `json:"posts_per_second,omitempty"`
 	DeliveriesRate  float64      `json:"deliveries_per_second,omitempty"`
 	Reconnects      int          `json:"reconnects,omitempty"`

@@ -112,7 +112,7 @@ func (r *runner) posted() int {
 func (r *runner) resetPublishers() (posted int) {
 	for _, p := range r.publishers {
 		p.responses.Reset()
-		p.refused, p.unclear = 0, 0
+		p.refused, p.unknownOutcomes = 0, 0
 	}
 	return r.posted()
 }
@@ -124,7 +124,7 @@ func (r *runner) collectPublishers(phase *Phase, before int) *hdrhistogram.Histo
 	for _, p := range r.publishers {
 		responses.Merge(p.responses)
 		phase.Refused += p.refused
-		phase.Unclear += p.unclear
+		phase.UnknownOutcomes += p.unknownOutcomes
 		r.report.Problem = cmp.Or(p.problem, r.report.Problem)
 	}
 	phase.Posts = r.posted() - before

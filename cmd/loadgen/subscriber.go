@@ -25,7 +25,7 @@ const (
 	stateIdle       state = iota // not connected
 	stateConnecting              // connection opened, no ready frame yet
 	stateReady                   // ready frame received
-	stateRejected                // got "busy"; the server closes the connection
+	stateBusy                    // got "busy"; the server closes the connection
 	states                       // number of states
 )
 

@@ -18,8 +18,8 @@ func (r *Report) writeTable(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if r.Total.Disordered+r.Total.Shed+r.Total.Failed+r.Total.Foreign > 0 {
-		fmt.Fprintf(w, "subscribers with another order: %d, shed: %d, failed connections: %d, foreign events: %d\n", r.Total.Disordered, r.Total.Shed, r.Total.Failed, r.Total.Foreign)
+	if r.Total.Disordered+r.Total.Busy+r.Total.Failed+r.Total.Unexpected > 0 {
+		fmt.Fprintf(w, "subscribers with another order: %d, busy: %d, failed connections: %d, unexpected events: %d\n", r.Total.Disordered, r.Total.Busy, r.Total.Failed, r.Total.Unexpected)
 	}
 	if r.Problem != "" {
 		fmt.Fprintf(w, "latest problem: %s\n", r.Problem)

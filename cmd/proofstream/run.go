@@ -181,7 +181,7 @@ func (s *service) runAll(ctx context.Context, l net.Listener, ops ops) error {
 // time: until then posts get 503 and streams get "busy".
 func (s *service) openAndServe(ctx context.Context, g *errgroup.Group, addr net.Addr) error {
 	if s.cluster != nil {
-		s.logger.Info("listening, and putting requests off until the event log is open", "address", addr.String())
+		s.logger.Info("listening; requests get 503 until the event log is open", "address", addr.String())
 		if err := s.openCluster(ctx); err != nil {
 			return err
 		}

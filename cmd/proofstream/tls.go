@@ -135,7 +135,7 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		if f.loaded == nil {
 			return nil, err
 		}
-		f.logger.Warn("the certificate's files have changed and cannot be used: the one before stays", "error", err)
+		f.logger.Warn("the certificate files have changed and cannot be used: the previous certificate stays in use", "error", err)
 	}
 	return f.loaded, nil
 }

@@ -79,7 +79,7 @@ func (l *Log) Follow(ctx context.Context, siteName string, after uint64) iter.Se
 				yield(stream.Event{}, err)
 				return
 			}
-			l.opts.Logger.Debug("reading the log again", "site", siteName, "after", f.last, "err", err)
+			l.opts.Logger.Debug("reading the log again", "site", siteName, "after", f.last, "error", err)
 			sleep(ctx, followRetryDelay)
 		}
 	}

@@ -76,7 +76,7 @@ func (l *Log) connect() (err error) {
 			l.opts.Logger.Info("connected to the log", "server", Redact(c.ConnectedUrl()))
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			l.opts.Logger.Debug("connection to the log", "err", err)
+			l.opts.Logger.Debug("connection to the log", "error", err)
 		}),
 	}
 	if l.opts.CredsFile != "" {
@@ -97,7 +97,7 @@ const openRetryDelay = time.Second
 
 // waitForCluster waits until the cluster responds and the configured streams fit.
 func (l *Log) waitForCluster(ctx context.Context) error {
-	warn := l.waitLogger("log is not there yet; waiting for it", "url", Redact(l.opts.URL))
+	warn := l.waitLogger("waiting for the NATS cluster, which cannot be reached yet", "url", Redact(l.opts.URL))
 	for {
 		err := l.checkStreams(ctx)
 		if err == nil || errors.Is(err, errUnfit) {
@@ -121,7 +121,7 @@ func (l *Log) waitLogger(message string, attributes ...any) func(reason string) 
 			return
 		}
 		logged, last = time.Now(), reason
-		l.opts.Logger.Warn(message, append(attributes, "err", reason, "waited", time.Since(begun).Round(time.Second))...)
+		l.opts.Logger.Warn(message, append(attributes, "error", reason, "waited", time.Since(begun).Round(time.Second))...)
 	}
 }
 

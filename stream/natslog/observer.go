@@ -120,7 +120,7 @@ func (l *Log) report(before bool) (healthy bool) {
 	case err == nil && !before:
 		l.opts.Logger.Info("log stores again")
 	case err != nil && before && !errors.Is(err, errClosed):
-		l.opts.Logger.Error("log does not store", "err", err)
+		l.opts.Logger.Error("log does not store", "error", err)
 	}
 	return err == nil
 }

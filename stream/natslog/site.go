@@ -95,7 +95,7 @@ func (l *Log) checkSettings(name string, info *jetstream.StreamInfo) error {
 	l.warned[differ] = true
 	l.mu.Unlock()
 	if !warned {
-		l.opts.Logger.Warn("stream has other settings than these; it stays as it is until PROOF_NATS_UPDATE=true",
+		l.opts.Logger.Warn("stream settings differ from those of this node; not changed without PROOF_NATS_UPDATE=true",
 			"stream", want.Name, "differ", differ)
 	}
 	return nil

@@ -63,7 +63,7 @@ func TestGapIsServedWhilePostsGoOn(t *testing.T) {
 	})
 	for i := range 20 {
 		s, w := d.join(t, registry.Request{Site: "default", Cursor: "zzz-0"})
-		if w.Reason != stream.Foreign {
+		if w.Reason != stream.EpochChanged {
 			t.Errorf("got %+v, want a gap for a foreign cursor", w)
 		}
 		time.Sleep(time.Duration(i%7) * 3 * time.Millisecond) // the time in which events expire

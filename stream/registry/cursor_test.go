@@ -56,7 +56,7 @@ func TestForeignAheadAndMalformedCursors(t *testing.T) {
 		recent       int
 		want         []stream.ID
 	}{
-		{"a foreign epoch gets all that is kept", "zzzzz-3", stream.Foreign, 0, kept},
+		{"a foreign epoch gets all that is kept", "zzzzz-3", stream.EpochChanged, 0, kept},
 		{"beyond the newest goes on from there", ahead.String(), stream.Ahead, 0, nil},
 		{"beyond the newest honours recent", ahead.String(), stream.Ahead, 2, kept[2:]},
 		{"garbage goes on from the newest", "not an id", stream.Malformed, 0, nil},

@@ -41,7 +41,7 @@ func (q *runQueue) next() *site {
 	return t
 }
 
-// fanOut is the dispatcher. Until ctx ends it sends what was delivered to the live subscriptions, by turns a portion of each site.
+// fanOut is the dispatcher. Until ctx ends it sends what was delivered to the live subscriptions, a portion of each site in turn.
 func (r *Registry) fanOut(ctx context.Context) {
 	for {
 		select {

@@ -15,11 +15,11 @@ const loadRetryDelay = 250 * time.Millisecond
 // follow loads the site and delivers its events until it has had no user for keepUnused. The error is that of a log which cannot go on.
 func (t *site) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
-		site, stop := context.WithCancel(ctx)
+		followCtx, stop := context.WithCancel(ctx)
 		t.mu.Lock()
 		t.stop, t.unused = stop, time.Now()
 		t.mu.Unlock()
-		err := t.loadAndFollow(site)
+		err := t.loadAndFollow(followCtx)
 		stop()
 		if err != nil {
 			return err

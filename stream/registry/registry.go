@@ -50,7 +50,7 @@ type Registry struct {
 	draining atomic.Bool
 	readers  chan struct{} // one token for each read of the log
 	start    chan *site    // sites that need a follower
-	phase    atomic.Uint32 // heartbeat phase of the newest subscription, not reduced
+	phase    atomic.Uint32 // counts subscriptions; modulo the number of phases it is the heartbeat phase of the newest
 	counters counters
 	queue    runQueue
 

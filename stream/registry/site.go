@@ -31,9 +31,9 @@ type site struct {
 	recent recent
 	erased map[uint64]bool // sequences of retracted signups that the log may still have
 
-	posting  int    // appends under way
-	behind   uint64 // how much of the log a second ago is not delivered
-	seenHigh uint64 // the High of the log a second ago
+	posting         int    // appends under way
+	behind          uint64 // how much of the log a second ago is not delivered
+	highAtLastWatch uint64 // Bounds.High of the log at the last watch, a second ago
 
 	// lists[stale] are the live subscriptions to which this round has not sent yet, lists[1-stale] the other live ones, and
 	// lists[lagging] those that catch up.

@@ -26,7 +26,7 @@ var resumes = [...]Resume{
 	{Replay: stream.Fresh},
 	{Replay: stream.Complete},
 	{Replay: stream.Gap, Reason: stream.Expired},
-	{Replay: stream.Gap, Reason: stream.Foreign},
+	{Replay: stream.Gap, Reason: stream.EpochChanged},
 	{Replay: stream.Gap, Reason: stream.Ahead},
 	{Replay: stream.Gap, Reason: stream.Malformed},
 }

@@ -52,21 +52,21 @@ func (t *site) applyBounds(b stream.Bounds) (expired bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.setBounds(b)
-	if expired = b.Low > b.High && t.high < b.High && t.seenHigh == b.High; expired {
+	if expired = b.Low > b.High && t.high < b.High && t.highAtLastWatch == b.High; expired {
 		t.buffer.reset(b.High)
 		t.high = b.High
 		t.signal()
 	}
 	t.behind = 0
-	if t.seenHigh > t.high {
-		t.behind = t.seenHigh - t.high
+	if t.highAtLastWatch > t.high {
+		t.behind = t.highAtLastWatch - t.high
 	}
-	t.seenHigh = b.High
+	t.highAtLastWatch = b.High
 	return expired
 }
 
 // undelivered returns how many sequences are known to be in the log that were not delivered. Callers hold t.mu.
-func (t *site) undelivered() uint64 { return max(t.newest(), t.seenHigh) - t.high }
+func (t *site) undelivered() uint64 { return max(t.newest(), t.highAtLastWatch) - t.high }
 
 // Behind reports whether something that a log has had for a second or longer was not delivered.
 func (r *Registry) Behind() bool {
@@ -81,7 +81,7 @@ func (r *Registry) Behind() bool {
 func (t *site) isBehind() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.state == following && t.behind > 0 && t.high < t.seenHigh
+	return t.state == following && t.behind > 0 && t.high < t.highAtLastWatch
 }
 
 // lag returns how many sequences are known to be in the logs of all sites that were not delivered.

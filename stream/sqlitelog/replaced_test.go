@@ -105,7 +105,7 @@ func TestChangedRowIsRemovedThoughItsPageIsCached(t *testing.T) {
 	if slices.ContainsFunc(events, func(e stream.Event) bool { return e.ID == flipped }) {
 		t.Error("the changed event is served")
 	}
-	if reason, _ := b.Check(flipped); reason != stream.Foreign || len(events) == 0 {
+	if reason, _ := b.Check(flipped); reason != stream.EpochChanged || len(events) == 0 {
 		t.Errorf("a cursor from before: got %q and %d events, want a gap and what is intact", reason, len(events))
 	}
 	mustAppend(t, l, "default", "{}", "")

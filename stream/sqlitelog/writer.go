@@ -57,15 +57,15 @@ func (l *Log) submit(ctx context.Context, do func(*tx) error) error {
 
 // writer is the state of the goroutine that writes. No other goroutine uses it meanwhile.
 type writer struct {
-	log       *Log
-	conn      *conn
-	file      *os.File   // the database; open while conn and the readers are: POSIX drops their locks when any descriptor of the file is closed
-	tx        int64      // number of the last committed transaction
-	due       int64      // when retention next removes something, Unix milliseconds
-	ticked    time.Time  // when the last tick was
-	unclean   bool       // the files may hold erased bytes
-	erasing   []*request // erasures that wait for a purge
-	truncated time.Time  // when a purge last failed; zero after a truncation
+	log           *Log
+	conn          *conn
+	file          *os.File   // the database; open while conn and the readers are: POSIX drops their locks when any descriptor of the file is closed
+	tx            int64      // number of the last committed transaction
+	due           int64      // when retention next removes something, Unix milliseconds
+	ticked        time.Time  // when the last tick was
+	unclean       bool       // the files may hold erased bytes
+	erasing       []*request // erasures that wait for a purge
+	purgeFailedAt time.Time  // when a purge last failed; zero when none has since the last truncation
 
 	quarantined map[int64]bool // row ids of events that were removed because they do not fit their sum
 }
@@ -193,7 +193,7 @@ func (w *writer) tick() {
 
 // finishErasures purges the erased bytes and completes the erasures that wait for it. A reader in another process delays that.
 func (w *writer) finishErasures() {
-	if time.Since(w.truncated) < truncateInterval {
+	if time.Since(w.purgeFailedAt) < truncateInterval {
 		return
 	}
 	err := w.purge()
@@ -201,7 +201,7 @@ func (w *writer) finishErasures() {
 		w.completeErasures(nil)
 		return
 	}
-	w.truncated = time.Now()
+	w.purgeFailedAt = time.Now()
 	waiting := w.erasing[:0]
 	for _, r := range w.erasing {
 		if r.ctx.Err() != nil {
@@ -234,7 +234,7 @@ func (w *writer) truncate() error {
 		err = errBusy
 	}
 	if err == nil {
-		w.truncated = time.Time{}
+		w.purgeFailedAt = time.Time{}
 	}
 	return errors.Join(err, w.conn.exec("PRAGMA busy_timeout = 5000"))
 }

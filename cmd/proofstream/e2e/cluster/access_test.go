@@ -61,7 +61,7 @@ func TestClusterTokenIsCorrected(t *testing.T) {
 	const secret = "canary-of-the-cluster"
 	c := e2e.StartNATS(t, 1, `authorization { token: "another" }`)
 	p := e2e.Launch(t, fmt.Sprintf("PROOF_NATS_URL=nats://%s@127.0.0.1:%d", secret, c.Servers[0].Port))
-	if line := p.AwaitLog("uthorization"); !strings.Contains(line, "waiting for it") || strings.Contains(p.Stderr.String(), secret) {
+	if line := p.AwaitLog("uthorization"); !strings.Contains(line, "waiting for the NATS cluster") || strings.Contains(p.Stderr.String(), secret) {
 		t.Errorf("got %s", p.Stderr)
 	}
 	c.Servers[0].Kill()

@@ -86,7 +86,7 @@ func TestClusterIsUnreachableAtStart(t *testing.T) {
 	t.Parallel()
 	c := e2e.PrepareNATS(t, 1)
 	p := e2e.Launch(t, c.Env()...)
-	line := p.AwaitLog("putting requests off")
+	line := p.AwaitLog("requests get 503 until")
 	p.URL = "http://" + strings.TrimSpace(line[strings.Index(line, "address=")+len("address="):])
 	wantStatus(t, p, 200, "GET", "/live", "")
 	if got := wantStatus(t, p, 503, "GET", "/ready", ""); got.Body != "starting" {
@@ -103,7 +103,7 @@ func TestClusterIsUnreachableAtStart(t *testing.T) {
 	if e := s.Received(); len(e) != 1 || e[0].Kind != "busy" || s.Head.Get("Access-Control-Allow-Origin") == "" {
 		t.Errorf("a stream got %+v with %v, want busy for a page of another origin", e, s.Head)
 	}
-	waitfor.Until(t, waitfor.Patience, func() bool { return strings.Count(p.Stderr.String(), "waiting for it") >= 2 }, p.Stderr.String)
+	waitfor.Until(t, waitfor.Patience, func() bool { return strings.Count(p.Stderr.String(), "waiting for the NATS cluster") >= 2 }, p.Stderr.String)
 	c.Servers[0].Start()
 	p.AwaitLog("serving url=")
 	wantStatus(t, p, 200, "GET", "/ready", "")

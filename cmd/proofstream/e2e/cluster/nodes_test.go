@@ -47,7 +47,7 @@ func TestClusterKeepsItsSettings(t *testing.T) {
 	c := e2e.StartNATS(t, 1)
 	c.Node("PROOF_RETAIN=100").Post(t)
 	other := c.Node("PROOF_RETAIN=50")
-	if line := other.AwaitLog("has other settings"); !strings.Contains(line, "is 100, not 50") || c.Info().Config.MaxMsgs != 100 {
+	if line := other.AwaitLog("settings differ"); !strings.Contains(line, "is 100, not 50") || c.Info().Config.MaxMsgs != 100 {
 		t.Errorf("the stream keeps %d; logged: %s", c.Info().Config.MaxMsgs, line)
 	}
 	c.Node("PROOF_RETAIN=50", "PROOF_NATS_UPDATE=true")
@@ -120,7 +120,7 @@ func TestClusterEndsWhileWaiting(t *testing.T) {
 	e2e.Slow(t)
 	t.Parallel()
 	p := e2e.Launch(t, fmt.Sprint("PROOF_NATS_URL=nats://127.0.0.1:", natstest.FreePorts(t, 1)[0]))
-	p.AwaitLog("waiting for it")
+	p.AwaitLog("waiting for the NATS cluster")
 	p.Stop()
 	c := e2e.StartNATS(t, 1)
 	natstest.Ask(c.Cluster, "make a stream", func(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {

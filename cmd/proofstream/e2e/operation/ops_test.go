@@ -2,6 +2,7 @@ package operation
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,5 +41,24 @@ func TestConfigurationIsLoggedAtDebugOnly(t *testing.T) {
 	}
 	if strings.Contains(quiet.Stderr.String(), "msg=configuration") {
 		t.Error("the configuration is logged though it was not asked for")
+	}
+}
+
+// The README of cmd/proofstream explains every metric of the service, and no other.
+func TestReadmeNamesEveryMetric(t *testing.T) {
+	p := e2e.Start(t, e2e.MetricsOn(t))
+	p.Post(t, "user_name=Ada")
+	p.Listen(t, "").Ready(t)
+	namesIn := func(pattern, text string) (names []string) {
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			names = append(names, m[1])
+		}
+		slices.Sort(names)
+		return slices.Compact(names)
+	}
+	exported := namesIn(`(?m)^# TYPE (proofstream_\w+) `, p.Ops.Get(t, "/metrics").Body)
+	explained := namesIn("`(proofstream_\\w+)[{`]", e2e.TextOf(t, "cmd/proofstream/README.md"))
+	if !slices.Equal(exported, explained) {
+		t.Errorf("exported\n%q, explained\n%q", exported, explained)
 	}
 }

@@ -127,7 +127,7 @@ func TestTLSReloadsRenewedFilesWithoutDroppingStreams(t *testing.T) {
 		if got := serial(t, address); got != before {
 			t.Fatalf("with half of a renewal: certificate %s, want %s", got, before)
 		}
-		return strings.Contains(p.Stderr.String(), "the one before stays")
+		return strings.Contains(p.Stderr.String(), "the previous certificate stays in use")
 	}, func() string { return "a pair that does not fit is not logged" })
 	second.Write(t, dir)
 	waitfor.Until(t, waitfor.Patience, func() bool { return serial(t, address) != before }, func() string { return "the new certificate is not served" })

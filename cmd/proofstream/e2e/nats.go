@@ -50,7 +50,7 @@ func (c *NATSCluster) Leader() (*natstest.Server, int) {
 // AwaitReplicas waits until every replica of the stream of site default is current.
 func (c *NATSCluster) AwaitReplicas() {
 	c.t.Helper()
-	c.Cluster.Whole(DefaultStream)
+	c.Cluster.AwaitReplicas(DefaultStream)
 }
 
 // CreateStream makes a node use the log of site default, which creates the stream, and waits for its replicas.

@@ -11,10 +11,10 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// wholePatience is how long Whole waits: a server that was started again copies what it has missed.
+// wholePatience is how long AwaitReplicas waits: a server that was started again copies what it has missed.
 const wholePatience = 4 * waitfor.Patience
 
-// steadyResponses is how many times in a row Whole has to see a complete stream: the first responses after a start may be from before.
+// steadyResponses is how many times in a row AwaitReplicas has to see a complete stream: the first responses after a start may be from before.
 const steadyResponses = 20
 
 // Ask connects to the cluster and calls question until that succeeds. Each try has a second. The test fails when none has succeeded after
@@ -65,8 +65,8 @@ func (c *Cluster) Leader(stream string) (i int) {
 	return i
 }
 
-// Whole waits until every replica of a stream is complete and connected.
-func (c *Cluster) Whole(stream string) {
+// AwaitReplicas waits until every replica of a stream is complete and connected.
+func (c *Cluster) AwaitReplicas(stream string) {
 	c.t.Helper()
 	seen := 0
 	var info *jetstream.StreamInfo
