@@ -81,7 +81,7 @@
   // Whether POST /signup would accept an address: https: or a path; printable ASCII, no user info.
   const isSafe = address =>
     /^(?=[!#-;=?-[\]-~]{1,2048}$)(https:\/\/[\w.:[\]-]+([/?#]|$)|\/(?!\/|%2f|%5c|%[01]))/i.test(address);
-  const beside = path => new URL(path, tag.src).href;
+  const assetURL = path => new URL(path, tag.src).href;
   const ofPage = address => address[0] == '/' ? location.origin + address : address;   // whatever its <base>
 
   // ---- Clock: ages are told by the service's clock, as the visitor's may be wrong.
@@ -91,7 +91,7 @@
   let since;                        // what came later, by the service's clock, is live; not known at first
 
   const setClock = difference => {
-    skew = difference || skew;      // not a number where something on the way meddles
+    skew = difference || skew;      // not a number where a proxy changed it
     since ??= started + skew;
   };
   const timeOf = event => Date.parse(event.at);
@@ -106,7 +106,7 @@
 
   // ---- Memory: one record per service and site; where storage is off, refused or full, in here.
 
-  const KEY = 'proofstream:' + site + beside('..');   // two services may share an origin
+  const KEY = 'proofstream:' + site + assetURL('..');   // two services may share an origin
   let unstored;
 
   const recall = () => {
@@ -306,7 +306,7 @@
     next();
   };
 
-  // show shows the first live event, else the first, unless this browser has seen it. Whatever becomes of it, it waits no more.
+  // show shows the first live event, else the first, unless this browser has seen it. Either way it leaves the queue.
   const show = () => {
     const event = backlog.find(event => timeOf(event) > since) || backlog[0];
     drop(event);
@@ -322,7 +322,7 @@
     left = duration;
     card.className = narrow.matches ? '' : position.replace('-', ' ');
     image.style.background = '';
-    if (!refused) image.src = isSafe(current.img_path) ? ofPage(current.img_path) : beside('default.svg');
+    if (!refused) image.src = isSafe(current.img_path) ? ofPage(current.img_path) : assetURL('default.svg');
     draw();
     // A body with a transform or the like carries its fixed children along.
     if (Math.abs(host.getBoundingClientRect().bottom - innerHeight) > 40) document.documentElement.append(host);
@@ -380,12 +380,12 @@
 
   let {locks} = navigator;          // 0 where they are of no use
   let channel;                      // between the tabs
-  let waiting;                      // ends our leading, or our waiting to lead
+  let waiting;                      // gives up leadership, or the wait for it
   let leading;
   let leaderHeard;                  // when the leading tab last said something
   let source;
   let lastId = '';
-  let wish = recent;                // newest events to ask for as we begin to listen
+  let recentWanted = recent;                // newest events to ask for as we begin to listen
   let due;                          // when the stream is given up, or tried again
   let lookAt = 0;                   // when /recent is asked; 0 is not at all
   let tries = 0;                    // of our own, since the last frame
@@ -431,7 +431,7 @@
     const {signal} = waiting = new AbortController();
     leaderHeard = Date.now();
     tell('hello');
-    if (wish) look();
+    if (recentWanted) look();
     await inTurn('', () => signal.aborted || new Promise(done => {
       signal.onabort = done;
       leading = true;
@@ -447,7 +447,7 @@
 
   const open = () => {
     expect(OPENING);
-    source = new EventSource(beside('../events?') + new URLSearchParams({site, last_event_id: lastId, recent: wish}));
+    source = new EventSource(assetURL('../events?') + new URLSearchParams({site, last_event_id: lastId, recent: recentWanted}));
     for (const type in take) on(source, type, hear);
     source.onerror = () => {
       // After CLOSED the browser never reconnects; otherwise it does by itself, and is given one try.
@@ -473,7 +473,7 @@
       data = {id: lastId, ...JSON.parse(data)};
       take[type](data);
       tell(type, data);
-    } catch {}                        // no JSON: something on the way meddles
+    } catch {}                        // not JSON: a proxy changed it
   };
 
   // What becomes of a frame of the stream, or of a word from another tab.
@@ -500,8 +500,8 @@
   // look asks for the newest events: as we begin to listen, and where a stream is held back.
   const look = async () => {
     try {
-      const limit = wish || (since == null ? 1 : BACKLOG);
-      const response = await fetch(beside('../recent?') + new URLSearchParams({site, limit}),
+      const limit = recentWanted || (since == null ? 1 : BACKLOG);
+      const response = await fetch(assetURL('../recent?') + new URLSearchParams({site, limit}),
         {signal: AbortSignal.timeout?.(OPENING)});
       const {events, last_event_id, detail} = await response.json();
       denied = /403|404/.test(response.status);
@@ -513,7 +513,7 @@
       lastId ||= last_event_id;
       events.reverse().forEach(enqueue);
       since ??= newest;             // what was there at the first look is past
-      wish = 0;
+      recentWanted = 0;
     } catch {}
   };
 
@@ -553,7 +553,7 @@
   const observer = new MutationObserver(() => mayStart() && begin());
   let ticking;
 
-  const tune = () => {
+  const openChannel = () => {
     if (!window.BroadcastChannel) return;
     channel = new BroadcastChannel(KEY);
     channel.onmessage = ({data}) => {
@@ -570,11 +570,11 @@
     if (ticking || !alive) return;
     ticking = setInterval(tick, SECOND);
     let again = SECOND;             // twice as long, each time it fails
-    const style = add(root, 'link', {rel: 'stylesheet', nonce: tag.nonce, href: beside('proof.css'), onload: () => {
+    const style = add(root, 'link', {rel: 'stylesheet', nonce: tag.nonce, href: assetURL('proof.css'), onload: () => {
       card.hidden = false;
       update();
     }, onerror: () => setTimeout(() => root.append(style), again *= 2)});
-    tune();
+    openChannel();
     on(document, 'visibilitychange', () => {
       if (document.hidden) {
         hiddenAt = Date.now();
@@ -586,7 +586,7 @@
         handled = handled.filter(id => !backlog.some(event => event.id == id));
         backlog = [];
         lastId = '';
-        wish = CATCH_UP;
+        recentWanted = CATCH_UP;
         past = 0;
         stop();
       }
@@ -598,7 +598,7 @@
       update();
     });
     on(window, 'pageshow', () => {
-      if (!alive) tune();
+      if (!alive) openChannel();
       alive = true;
       update();
     });
@@ -614,7 +614,7 @@
     // What the page's policy refuses is not asked for again, which would only fill its console.
     on(document, 'securitypolicyviolation', ({blockedURI, disposition}) => {
       if (disposition != 'enforce') return;
-      if (['../events', '../recent', 'proof.css'].some(path => blockedURI.startsWith(beside(path)))) host.destroy();
+      if (['../events', '../recent', 'proof.css'].some(path => blockedURI.startsWith(assetURL(path)))) host.destroy();
       refused ||= blockedURI == image.src;
     });
   };

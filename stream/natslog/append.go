@@ -88,7 +88,7 @@ func (l *Log) publish(ctx context.Context, s *site, msg *nats.Msg, key string) (
 	}
 	seq, err = l.kept(ctx, s, key)
 	if errorCode(err) == jetstream.JSErrCodeMessageNotFound {
-		err = errNotUpToDate // it was removed since
+		err = errNotUpToDate // removed in between: retry
 	}
 	return seq, true, err
 }

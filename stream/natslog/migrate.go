@@ -33,8 +33,8 @@ const (
 	migrateRetryDelay = time.Second
 	// finishTimeout bounds the last step of a copy.
 	finishTimeout = time.Minute
-	// filler stands for the kind of event in the subject of a message that only takes a sequence.
-	filler = "erased"
+	// erasedKind stands for the kind of event in the subject of a message that only takes a sequence.
+	erasedKind = "erased"
 )
 
 // Migrate copies every site of src that has no stream in the cluster. Ids, times, cursors and keys stay valid, and events expire when they

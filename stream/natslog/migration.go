@@ -59,7 +59,7 @@ func (l *Log) migrate(ctx context.Context, src Source, name string) (*migration,
 	}
 	finishing, cancel := context.WithTimeout(ctx, finishTimeout)
 	defer cancel()
-	if err := made.Purge(finishing, jetstream.WithPurgeSubject(m.site.subject+filler+".*")); err != nil {
+	if err := made.Purge(finishing, jetstream.WithPurgeSubject(m.site.subject+erasedKind+".*")); err != nil {
 		return nil, err
 	}
 	_, err = l.js.UpdateStream(finishing, done)
@@ -93,7 +93,7 @@ func (m *migration) fill(ctx context.Context, until uint64) error {
 			m.fillers++
 		}
 		key := m.keys[m.next]
-		msg := nats.NewMsg(m.site.subject + filler + "." + unkeyed)
+		msg := nats.NewMsg(m.site.subject + erasedKind + "." + unkeyed)
 		if key != "" {
 			msg.Header.Set(jetstream.MsgIDHeader, key)
 		}

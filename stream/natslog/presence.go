@@ -21,7 +21,7 @@ const (
 )
 
 // Presence counts the open streams of all nodes of an installation: each node publishes its own counts, in messages that JetStream does
-// not keep. A node that dies counts for three more seconds, one that stops in good order no longer.
+// not keep. A node that dies counts for three more seconds. One that stops on SIGTERM says so, and counts no longer.
 type Presence struct {
 	log   *Log
 	local func() map[string]int

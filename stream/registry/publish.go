@@ -70,7 +70,7 @@ func (t *site) beginPost(ctx context.Context) error {
 	defer t.mu.Unlock()
 	for t.state == following && t.backPressure() {
 		if err := t.waitForChange(ctx); err != nil {
-			return fmt.Errorf("%w: the reader of site %s is %d events behind", stream.ErrUnavailable, t.name, t.undelivered())
+			return fmt.Errorf("%w: fan-out of site %s is %d events behind", stream.ErrUnavailable, t.name, t.undelivered())
 		}
 	}
 	t.posting++

@@ -20,18 +20,18 @@ const (
 	Dead CloseReason = "dead"
 	// Full means that Join refused the subscription with ErrFull.
 	Full CloseReason = "full"
-	// Drained means that the service is going down.
+	// Drained means that the service stops.
 	Drained CloseReason = "drain"
-	// Overrun means that retention removed what the subscription was about to get. The subscriber gets a gap when it reconnects.
+	// Overrun means that retention or damage removed what the subscription was about to get. The subscriber gets a gap when it reconnects.
 	Overrun CloseReason = "overrun"
 )
 
 // Error returns one line with the reason.
 func (c CloseReason) Error() string { return "subscription ended: " + string(c) }
 
-// maxBatch is how many bytes Next returns at most: enough to make a write worth its system call, and few enough for thousands of subscribers
+// maxBatchBytes is how many bytes Next returns at most: enough to make a write worth its system call, and few enough for thousands of subscribers
 // to catch up at once. It holds two frames of any size.
-const maxBatch = 16 << 10
+const maxBatchBytes = 16 << 10
 
 // Subscription is one subscriber in the registry. Its owner calls Next until that returns an error, then Close. Only End may be called by
 // other goroutines at the same time.
@@ -112,7 +112,7 @@ func (s *Subscription) gather(first *stream.Frame) Batch {
 			buf = append(buf, f.Bytes()...)
 			b.Frames++
 		}
-		if len(buf) >= maxBatch-stream.MaxFrame || len(s.ch) == 0 {
+		if len(buf) >= maxBatchBytes-stream.MaxFrame || len(s.ch) == 0 {
 			break
 		}
 		f, ok = <-s.ch
@@ -134,7 +134,7 @@ func (s *Subscription) advance(f *stream.Frame) bool {
 func (s *Subscription) takeBacklog() Batch {
 	var b Batch
 	buf := s.newBatch()
-	for len(s.backlog) > 0 && len(buf) < maxBatch-stream.MaxFrame {
+	for len(s.backlog) > 0 && len(buf) < maxBatchBytes-stream.MaxFrame {
 		buf = append(buf, s.backlog[0].Bytes()...)
 		s.backlog = s.backlog[1:]
 		b.Frames++
@@ -147,7 +147,7 @@ func (s *Subscription) takeBacklog() Batch {
 }
 
 // batches keeps buffers between wake-ups, so that an idle subscription holds none.
-var batches = sync.Pool{New: func() any { b := make([]byte, 0, maxBatch); return &b }}
+var batches = sync.Pool{New: func() any { b := make([]byte, 0, maxBatchBytes); return &b }}
 
 func (s *Subscription) newBatch() []byte {
 	s.batch = batches.Get().(*[]byte)

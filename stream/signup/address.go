@@ -31,7 +31,7 @@ const notALink = "must be an https:// URL, or a path that begins with one /"
 // URL. Of the valid ones it admits only those that browsers and servers read in the same way, whatever the address of the page, and that lead
 // to the host that they show. White space alone becomes empty.
 func checkLink(posted string) (value, broken string) {
-	if text, strange := tidy(posted); text == "" && strange == "" {
+	if text, broken := tidy(posted); text == "" && broken == "" {
 		return "", ""
 	}
 	if len(posted) > maxLink {

@@ -14,12 +14,11 @@ type commits struct {
 	tx       int64  // number of its last commit
 }
 
-// recordFormat is the text of the record.
-
+// recordFormat is what the lock file says about the last commit. Its length is fixed, so that one write replaces it whole.
 const recordFormat = "proofstream schema %d database %s commit %019d\n"
 
-// record writes the number of the last commit. It ignores an error: without the record a later loss may go unnoticed, but nothing is lost.
-func (l *Log) record(tx int64) {
+// saveCommitNumber writes the number of the last commit into the lock file. It ignores an error: without the record a later loss may go unnoticed, but nothing is lost.
+func (l *Log) saveCommitNumber(tx int64) {
 	l.lock.WriteAt(fmt.Appendf(nil, recordFormat, schemaVersion, l.instance, tx), 0)
 }
 

@@ -53,7 +53,7 @@ func (l *Log) salvage(ctx context.Context, wrong []string) error {
 		return fmt.Errorf("salvage %s, which takes as much free space as that: %w", l.path, err)
 	}
 	log.Error("event log was damaged; cursors from before get a gap, the damaged file is kept", "file", aside, "events_kept", s.kept,
-		"events_damaged", s.unfit, "events_of_lost_sites", s.nameless, "took", time.Since(begun).Round(time.Millisecond))
+		"events_damaged", s.damaged, "events_of_lost_sites", s.ofLostSites, "took", time.Since(begun).Round(time.Millisecond))
 	return nil
 }
 

@@ -19,9 +19,9 @@ type salvage struct {
 	sites  map[int64]*siteRow
 	copies map[int64]*siteRow // with the columns of a row of site_copies
 
-	kept     int64 // events that were copied
-	unfit    int64 // events that do not fit their sum
-	nameless int64 // events of sites whose names are lost
+	kept        int64 // events that were copied
+	damaged     int64 // events that do not fit their sum
+	ofLostSites int64 // events of sites whose names are lost
 }
 
 func newSalvage(last *commits, progress func(done, total int)) *salvage {
@@ -158,7 +158,7 @@ func (s *salvage) takeRow(id int64, columns []driver.Value) error {
 		}
 	case 5:
 		if scan(columns, &id, &kind, &at, &data, &sum) != nil || sum != eventSum(id, kind, at, data) {
-			s.unfit++
+			s.damaged++
 			return nil
 		}
 		return s.conn.exec("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?)", id, kind, at, data, sum)
@@ -196,7 +196,7 @@ func (s *salvage) finish() error {
 		s.kept += site.events
 	}
 	all, err := s.conn.value("SELECT count(*) FROM events")
-	s.nameless = all - s.kept
+	s.ofLostSites = all - s.kept
 	return errors.Join(err, s.conn.exec("DELETE FROM events WHERE id >> 40 NOT IN (SELECT id FROM sites)"),
 		s.conn.exec("DELETE FROM keys WHERE id >> 40 NOT IN (SELECT id FROM sites)"))
 }

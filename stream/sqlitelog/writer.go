@@ -140,7 +140,7 @@ func (w *writer) write(batch []*request, probe bool) error {
 	}
 	if len(t.sites) > 0 {
 		w.tx++
-		w.log.record(w.tx)
+		w.log.saveCommitNumber(w.tx)
 	}
 	if len(t.sites) > 0 || probe {
 		w.log.committed(t.sites)

@@ -2,55 +2,62 @@ package e2e
 
 import (
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"proofstream/stream/natslog/natstest"
 )
 
-// RunTests runs the tests of a package, closes the browser, removes the built programs and exits. TestMain calls it.
+// RunTests runs the tests of a package, closes the browser and exits. TestMain calls it.
 func RunTests(m *testing.M) {
 	status := m.Run()
 	closeBrowser()
 	natstest.Remove()
-	for _, dir := range built {
-		os.RemoveAll(dir)
-	}
 	os.Exit(status)
 }
 
 var (
 	// testedBinary is the program, with the race detector when the tests have it.
-	testedBinary = buildOnce("proofstream/cmd/proofstream", raceFlags...)
+	testedBinary = buildOnce("tested", raceFlags...)
 	// shippedBinary is the program without the race detector, as it is released.
-	shippedBinary = buildOnce("proofstream/cmd/proofstream")
+	shippedBinary = buildOnce("shipped")
 )
 
-var (
-	building sync.Mutex // guards built
-	built    []string   // directories that RunTests removes
-)
-
-// buildOnce returns a function that builds a package on its first call, and returns the path of the result on every call.
-func buildOnce(which string, flags ...string) func() (path string, err error) {
+// buildOnce returns a function that builds the program on its first call, and returns its path on every call. The tests of all
+// packages share the file, which stays in the temporary directory: the go command links it again only after a change.
+func buildOnce(name string, flags ...string) func() (path string, err error) {
 	return sync.OnceValues(func() (string, error) {
-		building.Lock()
-		defer building.Unlock()
-		dir, err := os.MkdirTemp("", "proofstream-built")
+		checkout := crc32.ChecksumIEEE([]byte(Root)) // another checkout has a program of its own
+		path := filepath.Join(os.TempDir(), fmt.Sprintf("proofstream-e2e-%08x-%s", checkout, name))
+		unlock, err := lock(path + ".lock")
 		if err != nil {
 			return "", err
 		}
-		built = append(built, dir)
-		path := filepath.Join(dir, "program")
-		args := append(append([]string{"build"}, flags...), "-o", path, which)
+		defer unlock()
+		args := append(append([]string{"build"}, flags...), "-o", path, "proofstream/cmd/proofstream")
 		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("build %s: %w\n%s", which, err, out)
+			return "", fmt.Errorf("build the program: %w\n%s", err, out)
 		}
 		return path, nil
 	})
+}
+
+// lock waits until no other process holds a lock on a file, and holds one until unlock is called.
+func lock(path string) (unlock func() error, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return f.Close, nil // closing drops the lock
 }
 
 // Binary returns the path of the program under test.
