@@ -1,17 +1,29 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
 
 	"proofstream/stream/natslog/natstest"
 )
+
+// RunWaitingTests is RunTests for tests that wait most of the time, for a browser or for elections in a cluster: at least four of
+// those with t.Parallel run at a time, however few cores there are.
+func RunWaitingTests(m *testing.M) {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel").Value; runtime.GOMAXPROCS(0) < 4 && parallel.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		_ = parallel.Set("4") // a number that the flag takes
+	}
+	RunTests(m)
+}
 
 // RunTests runs the tests of a package, closes the browser and exits. TestMain calls it.
 func RunTests(m *testing.M) {

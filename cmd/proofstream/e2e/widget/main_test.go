@@ -6,4 +6,4 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-func TestMain(m *testing.M) { e2e.RunTests(m) }
+func TestMain(m *testing.M) { e2e.RunWaitingTests(m) }

@@ -217,7 +217,7 @@ func TestWidgetShowsThePastOnQuietSites(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	p.PostMany(t, "past", 4)
-	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(p.URL, e2e.Quick+` data-recent="3" data-delay="1500"`, "")))
+	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(p.URL, e2e.Quick+` data-recent="3" data-delay="6000"`, "")))
 	p.AwaitSubscribers(t, 1)
 	p.Post(t, "user_name=live")
 	e2e.AwaitShows(t, tab, 4)
