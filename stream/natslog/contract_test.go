@@ -3,6 +3,7 @@ package natslog
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 
 	"proofstream/stream"
@@ -10,9 +11,13 @@ import (
 	"proofstream/stream/natslog/natstest"
 )
 
-// eachCluster runs a test with streams of one and of three copies: JetStream has different code for them.
+// eachCluster runs a test with streams of three copies and, with PROOF_TEST_LONG=1, of one: JetStream has different code for them.
 func eachCluster(t *testing.T, test func(t *testing.T, c *natstest.Cluster, o Options)) {
-	for _, n := range []int{1, 3} {
+	copies := []int{3}
+	if os.Getenv("PROOF_TEST_LONG") != "" {
+		copies = []int{1, 3}
+	}
+	for _, n := range copies {
 		t.Run(fmt.Sprintf("%d servers", n), func(t *testing.T) {
 			c := natstest.Start(t, n)
 			test(t, c, Options{URL: c.URL(), Replicas: n})

@@ -103,7 +103,7 @@ func (c *cutter) reported(line string) {
 func (c *cutter) changed(kind string) {
 	c.moments[kind]++
 	n := c.moments[kind]
-	if c.long || c.chance.IntN(n*raceCost) < 1+n/50 {
+	if c.long || c.chance.IntN(2*n*raceCost) < 1+n/50 {
 		c.cut(kind, c.chance.IntN(5))
 	}
 }

@@ -34,7 +34,7 @@ func TestFlippedBit(t *testing.T) {
 	offsets := []int{0, 3, 8, 9, 12, 40, 101, 110, 600, 2047, 3600, 4095}
 	for _, f := range []files{h.killed, h.closed} {
 		pages := len(f[""]) / pageSize
-		for i, n := range every(pages*len(offsets), 24) {
+		for i, n := range every(pages*len(offsets), 12) {
 			page, at := n/len(offsets)*pageSize, offsets[(n+i)%len(offsets)]
 			h.verify(t, fmt.Sprintf("bit flipped at %d of page %d", at, page/pageSize+1), f.edit("", flip(page+at)), f.edit("", wipe(page, page+pageSize)))
 		}
@@ -45,7 +45,7 @@ func TestZeroedPage(t *testing.T) {
 	h := newReference(t, 2)
 	h.onePage = true
 	for _, f := range []files{h.killed, h.closed} {
-		for _, n := range every(len(f[""])/pageSize, 8) {
+		for _, n := range every(len(f[""])/pageSize, 4) {
 			damaged := f.edit("", wipe(n*pageSize, (n+1)*pageSize))
 			h.verify(t, fmt.Sprintf("page %d zeroed", n+1), damaged, damaged)
 		}
@@ -55,7 +55,7 @@ func TestZeroedPage(t *testing.T) {
 func TestCutFile(t *testing.T) {
 	h := newReference(t, 3)
 	for _, f := range []files{h.killed, h.closed} {
-		for _, n := range every(len(f[""])/512, 8) {
+		for _, n := range every(len(f[""])/512, 4) {
 			at := n * 512
 			h.verify(t, fmt.Sprintf("database cut at %d", at), f.with("", f[""][:at]), f.with("", f[""][:at-at%pageSize]))
 		}
@@ -69,11 +69,11 @@ func TestDamagedWAL(t *testing.T) {
 	for _, at := range []int{0, 5, 9, 17, 26} {
 		h.verify(t, fmt.Sprintf("bit flipped at %d of the WAL", at), h.killed.edit(walSuffix, flip(at)), h.killed.edit(walSuffix, wipe(0, walHeaderSize+frameHeadSize)))
 	}
-	for _, n := range every(len(wal)/997, 16) {
+	for _, n := range every(len(wal)/997, 8) {
 		at := walHeaderSize + n*997%(len(wal)-walHeaderSize)
 		h.verify(t, fmt.Sprintf("bit flipped at %d of the WAL", at), h.killed.edit(walSuffix, flip(at)), h.killed.edit(walSuffix, wipe(frame(at), frame(at)+size)))
 	}
-	for _, n := range every(len(wal)/512, 8) {
+	for _, n := range every(len(wal)/512, 4) {
 		cut := h.killed.with(walSuffix, wal[:n*512])
 		h.verify(t, fmt.Sprintf("WAL cut at %d", n*512), cut, cut)
 	}
@@ -93,7 +93,7 @@ func TestFilesReplaced(t *testing.T) {
 	h.verify(t, "WAL of another database", h.killed.with(walSuffix, other.killed[walSuffix]), none)
 	h.verify(t, "WAL of another database, after Close", h.closed.with(walSuffix, other.killed[walSuffix]), none)
 	for _, f := range [][2]files{{h.killed, other.killed}, {h.closed, other.closed}} {
-		for _, n := range every(min(len(f[0][""]), len(f[1][""]))/pageSize, 6) {
+		for _, n := range every(min(len(f[0][""]), len(f[1][""]))/pageSize, 4) {
 			from, to := n*pageSize, (n+1)*pageSize
 			mixed := f[0].edit("", func(b []byte) { copy(b[from:to], f[1][""][from:to]) })
 			h.verify(t, fmt.Sprintf("page %d of another database", n+1), mixed, f[0].edit("", wipe(from, to)))
@@ -151,7 +151,7 @@ func TestEachDamagedFileIsKept(t *testing.T) {
 // Would catch that an event changed on disk while the log runs is served, or stops the log for good.
 func TestDamageWhileRunning(t *testing.T) {
 	h := newReference(t, 9)
-	for _, n := range every(len(h.closed[""])/512, 16) {
+	for _, n := range every(len(h.closed[""])/512, 8) {
 		at := n*512 + n%512
 		dir := scratch(t)
 		h.closed.write(t, dir)

@@ -24,6 +24,14 @@ func Slow(t *testing.T) {
 // Long reports whether tests may take minutes: PROOF_TEST_LONG is set.
 var Long = os.Getenv("PROOF_TEST_LONG") != ""
 
+// Strong skips a test unless PROOF_TEST_LONG=1 is set, as it is every night: a smaller version would show little.
+func Strong(t *testing.T) {
+	t.Helper()
+	if !Long {
+		t.Skip("takes minutes: set PROOF_TEST_LONG=1")
+	}
+}
+
 // Scaled returns ordinary, or full when Long is set.
 func Scaled(ordinary, full int) int {
 	if Long {

@@ -19,7 +19,7 @@ import (
 // the log exactly once, every other one at most once, and each subscriber has received the whole log.
 func TestKilledAtRandomInstants(t *testing.T) {
 	e2e.Slow(t)
-	rounds := e2e.Scaled(10, 200)
+	rounds := e2e.Scaled(6, 200)
 	p := e2e.Start(t, "PROOF_RETAIN=1000000", "PROOF_RETRY=10ms")
 	first := p.Listen(t, "").Ready(t).ID
 	var sources []*e2e.Source

@@ -18,17 +18,13 @@ import (
 )
 
 // Each slow reader takes at most the memory of PROOF_BUFFER events, measured as heap of the whole process. This holds while the readers
-// stop in the middle of what they missed, while they get the rest, and while they stall during live events. With PROOF_TEST_LONG=1
-// there are 500 readers that missed 2,000 events of the largest size each, with two sizes of the buffer.
+// stop in the middle of what they missed, while they get the rest, and while they stall during live events. There
+// are 500 readers that missed 2,000 events of the largest size each.
 func TestWhatWaitsForManySlowReadersIsBounded(t *testing.T) {
-	e2e.Slow(t)
-	buffers := []int{64}
-	if e2e.Long {
-		buffers = append(buffers, 8)
-	}
-	for _, buffer := range buffers {
+	e2e.Strong(t)
+	for _, buffer := range []int{8, 64} {
 		t.Run(fmt.Sprint("PROOF_BUFFER=", buffer), func(t *testing.T) {
-			readers, missed := e2e.Scaled(30, 500), e2e.Scaled(1600, 2000) // more than the replay buffer, which has the newest 1,024 once for all readers
+			readers, missed := 500, 2000 // more than the replay buffer, which has the newest 1,024 once for all readers
 			e2e.NeedDescriptors(t, readers+500)
 			h := startSlowReaders(t, readers, buffer)
 			s := h.p.Listen(t, "")

@@ -15,7 +15,7 @@ import (
 // and subscribers and the live heap are as before. With PROOF_TEST_LONG=1, without -race, there are 100,000 visits after a warm-up of
 // 200,000, and the heap in use must not grow either.
 func TestVisitsLeaveNothing(t *testing.T) {
-	visits := e2e.Scaled(4000, 100_000)
+	visits := e2e.Scaled(2000, 100_000)
 	p := e2e.Start(t, e2e.MetricsOn(t), "PROOF_RETAIN=1000", "PROOF_HEARTBEAT=1s")
 	p.Burst(t, 1100) // retention is full
 	for range e2e.Scaled(1, 2) {

@@ -170,7 +170,7 @@ func TestOutsideReaderFailsNoPost(t *testing.T) {
 	e2e.Need(t, "sqlite3")
 	p := e2e.Start(t, "PROOF_RETAIN=100000")
 	l := e2e.StartLoad(t, p.Server, 0, 4, 0)
-	for range e2e.Scaled(30, 500) {
+	for range e2e.Scaled(12, 500) {
 		out, err := exec.Command("sqlite3", filepath.Join(p.Dir, "proofstream.db"), "select count(*), max(length(data)) from events").CombinedOutput()
 		if err != nil {
 			t.Fatalf("sqlite3: %v, %s", err, out)

@@ -28,7 +28,7 @@ func TestChaos(t *testing.T) {
 		sources = append(sources, s)
 	}
 	posts := e2e.StartLoad(t, e2e.Server{URL: network.url, Key: e2e.TestKey}, 0, 4, 0)
-	p, kills, stops := restartAtRandom(p, rand.New(rand.NewPCG(seed, 1)), time.Duration(e2e.Scaled(12, 300))*time.Second)
+	p, kills, stops := restartAtRandom(p, rand.New(rand.NewPCG(seed, 1)), time.Duration(e2e.Scaled(8, 300))*time.Second)
 	network.faultless.Store(true)
 	posts.Stop()
 	last := p.Post(t, "user_name=last")

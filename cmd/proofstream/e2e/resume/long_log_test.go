@@ -13,13 +13,12 @@ import (
 	"proofstream/stream/sqlitelog"
 )
 
-// The time from a resume to its first event does not grow with the log. With PROOF_TEST_LONG=1, and without -race, its 99th percentile
+// The time from a resume to its first event does not grow with the log. Its 99th percentile
 // with a million stored events is at most twice that with few, both for events in the replay buffer and for events that are read from
-// the log. Rounds with the long and the short log alternate, and the medians of the rounds are compared. The ordinary suite compares
-// medians with 15,000 events, and allows 50 ms for a busy machine.
+// the log. Rounds with the long and the short log alternate, and the medians of the rounds are compared. It must run without -race.
 func TestResumeDoesNotGetSlowerWithTheLog(t *testing.T) {
-	e2e.Slow(t)
-	many := startWithEvents(t, e2e.Scaled(15_000, 1_000_000))
+	e2e.Strong(t)
+	many := startWithEvents(t, 1_000_000)
 	for _, c := range []struct {
 		name        string
 		few, missed int
@@ -30,9 +29,9 @@ func TestResumeDoesNotGetSlowerWithTheLog(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			few := startWithEvents(t, c.few)
 			var medians, tails [2][]time.Duration
-			for range e2e.Scaled(3, 15) {
+			for range 15 {
 				for i, h := range []storedLog{few, many} {
-					took := h.resumes(t, c.missed, e2e.Scaled(30, 200))
+					took := h.resumes(t, c.missed, 200)
 					medians[i], tails[i] = append(medians[i], took[len(took)/2]), append(tails[i], took[len(took)*99/100])
 				}
 			}
