@@ -20,7 +20,7 @@ const longestDelays = `<script>Math.random = () => .999</script>`
 // names is JavaScript for the user names on the cards that a page has shown.
 const names = "shows().map(e => e.user_name).join()"
 
-// After a gap that resends the kept events, the page shows those that it missed and none that it has shown or dropped, though it remembers
+// After a gap that resends the kept events, the page shows those that it missed, and no signup that it has shown or dropped, though it remembers
 // fewer ids than there are events. After a gap that starts at the newest id, it shows new events.
 func TestWidgetShowsNothingTwiceAfterAGap(t *testing.T) {
 	t.Parallel()
