@@ -133,8 +133,8 @@ func (h *harness) listen(t *testing.T, o setup) *httptest.Server {
 }
 
 var fewAssets = fstest.MapFS{
-	"proof.js": {Data: []byte("let a = 1")}, "proof.css": {Data: []byte("a{}")},
-	"default.svg": {Data: []byte("<svg/>")}, "demo.html": {Data: []byte("<!doctype html>")},
+	"widget/proof.js": {Data: []byte("let a = 1")}, "widget/proof.css": {Data: []byte("a{}")},
+	"widget/default.svg": {Data: []byte("<svg/>")}, "demo/demo.html": {Data: []byte("<!doctype html>")},
 }
 
 func origins(t *testing.T, patterns ...string) origin.List {

@@ -3,7 +3,7 @@ package assets
 
 import "embed"
 
-// Files holds each file of this directory that is served, unminified, under its own name.
+// Files holds the sources of all files that are served, unminified: the widget's modules and style sheet, and the demo page.
 //
-//go:embed *.js *.css *.svg *.html
+//go:embed widget demo
 var Files embed.FS

@@ -37,7 +37,7 @@ func decoded(t *testing.T, resp *http.Response, body string) string {
 func TestAssetIsServedInTheEncodingThatTheClientPrefers(t *testing.T) {
 	const path = "/assets/proof.js"
 	plain := text(t, get(t, "GET", path).Body)
-	if len(plain) >= len(few["proof.js"].Data) || strings.Contains(plain, "why not") {
+	if len(plain) >= len(few["widget/proof.js"].Data) || strings.Contains(plain, "why not") {
 		t.Errorf("got %.80q…, want it minified", plain)
 	}
 	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(plain)))[:12]

@@ -4,6 +4,7 @@ package static
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"github.com/tdewolff/minify/v2"
 	"github.com/tdewolff/minify/v2/css"
 	"github.com/tdewolff/minify/v2/js"
+	"github.com/tdewolff/minify/v2/json"
 	"github.com/tdewolff/minify/v2/svg"
 )
 
@@ -24,7 +26,11 @@ var contentTypes = map[string]string{
 	".svg":  "image/svg+xml",
 	".html": "text/html; charset=utf-8",
 	".json": "application/json",
+	".ts":   "text/plain; charset=utf-8",
 }
+
+// widgetScript is the module that proof.js is joined from, with the modules that it imports.
+const widgetScript = "widget/proof.js"
 
 // Files serves files. It is safe for concurrent use.
 type Files struct {
@@ -40,40 +46,59 @@ type file struct {
 	cacheControl string
 }
 
-// Load reads the scripts, style sheets, pictures and pages in the root of fsys: files that end with .js, .css, .svg, .html or
-// .json. Others are left out. The error names a file that cannot be read or minified, or the one of proof.js, proof.css,
-// default.svg and demo.html that is missing.
+// Load reads the files of fsys that end with .js, .css, .svg, .html, .json or .ts, in any folder; each is served under its base name.
+// Scripts in the folder widget are modules, of which one script is made, proof.js. Others are left out. The error names a file
+// that cannot be read or minified, or the one of proof.js, proof.css, default.svg and demo.html that is missing.
 func Load(fsys fs.FS) (*Files, error) {
 	m := minify.New()
 	m.AddFunc(".js", js.Minify)
 	m.AddFunc(".css", css.Minify)
 	m.AddFunc(".svg", svg.Minify)
-	entries, err := fs.ReadDir(fsys, ".")
+	m.AddFunc(".json", json.Minify)
+	files := &Files{byName: make(map[string]*file)}
+	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
+		kind := path.Ext(name)
+		if err != nil || entry.IsDir() || contentTypes[kind] == "" {
+			return err
+		}
+		if kind == ".js" && path.Dir(name) == path.Dir(widgetScript) && name != widgetScript {
+			return nil
+		}
+		body, err := read(fsys, name, m)
+		if err != nil {
+			return err
+		}
+		files.byName[path.Base(name)] = newFile(kind, body, cacheHour)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the assets: %w", err)
-	}
-	files := &Files{byName: make(map[string]*file)}
-	for _, entry := range entries {
-		kind := path.Ext(entry.Name())
-		if contentTypes[kind] == "" {
-			continue
-		}
-		body, err := fs.ReadFile(fsys, entry.Name())
-		if err != nil {
-			return nil, fmt.Errorf("read the assets: %w", err)
-		}
-		if kind != ".html" {
-			if body, err = m.Bytes(kind, body); err != nil {
-				return nil, fmt.Errorf("minify %s: %w", entry.Name(), err)
-			}
-		}
-		files.byName[entry.Name()] = newFile(kind, body, cacheHour)
 	}
 	if files.byName[demoPage] == nil {
 		return nil, fmt.Errorf("the assets lack %s", demoPage)
 	}
 	files.byName[demoPage].cacheControl = cacheNever
 	return files, files.pin()
+}
+
+// read returns a file as it is served: joined, and minified if m can.
+func read(fsys fs.FS, name string, m *minify.M) ([]byte, error) {
+	source := fs.ReadFile
+	if name == widgetScript {
+		source = join
+	}
+	body, err := source(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	minified, err := m.Bytes(path.Ext(name), body)
+	if errors.Is(err, minify.ErrNotExist) {
+		return body, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("minify %s: %w", path.Base(name), err)
+	}
+	return minified, nil
 }
 
 func newFile(kind string, body []byte, cacheControl string) *file {

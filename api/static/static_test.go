@@ -8,18 +8,20 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"testing"
 	"testing/fstest"
 )
 
 var few = fstest.MapFS{
-	"proof.js":    {Data: []byte("let answer = 42  // why not\n" + strings.Repeat("answer += answer;\n", 300))},
-	"proof.css":   {Data: []byte("a { color: red; }")},
-	"default.svg": {Data: []byte("<svg> </svg>")},
-	"demo.html":   {Data: []byte("<!doctype html>\n<p>demo</p>\n")},
-	"frame.html":  {Data: []byte("<!doctype html>\n<p>frame</p>\n")},
-	"README.md":   {Data: []byte("not for browsers")},
+	"widget/proof.js":    {Data: []byte("import {answer} from './answer.js';\n" + strings.Repeat("console.log(answer);\n", 300))},
+	"widget/answer.js":   {Data: []byte("export const answer = 42 + Math.random()  // why not\n")},
+	"widget/proof.css":   {Data: []byte("a { color: red; }")},
+	"widget/default.svg": {Data: []byte("<svg> </svg>")},
+	"demo/demo.html":     {Data: []byte("<!doctype html>\n<p>demo</p>\n")},
+	"demo/frame.html":    {Data: []byte("<!doctype html>\n<p>frame</p>\n")},
+	"README.md":          {Data: []byte("not for browsers")},
 }
 
 // get requests a path of few; headers are "Name: value".
@@ -99,16 +101,18 @@ func TestHeadersOfEachFile(t *testing.T) {
 }
 
 func TestLoadNamesWhatIsMissingOrBroken(t *testing.T) {
-	for _, name := range []string{"proof.js", "proof.css", "default.svg", "demo.html"} {
+	for _, name := range []string{"widget/proof.js", "widget/answer.js", "widget/proof.css", "widget/default.svg", "demo/demo.html"} {
 		without := maps.Clone(few)
 		delete(without, name)
-		if _, err := Load(without); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := Load(without); err == nil || !strings.Contains(err.Error(), path.Base(name)) {
 			t.Errorf("without %s: got %v", name, err)
 		}
 	}
-	broken := maps.Clone(few)
-	broken["proof.js"] = &fstest.MapFile{Data: []byte("let let let {")}
-	if _, err := Load(broken); err == nil || !strings.Contains(err.Error(), "minify proof.js") {
-		t.Errorf("a broken script: got %v", err)
+	for name, source := range map[string]string{"a broken script": "let let let {", "a name declared twice": "import {answer} from './answer.js';\nconst answer = 1;\n"} {
+		broken := maps.Clone(few)
+		broken["widget/proof.js"] = &fstest.MapFile{Data: []byte(source)}
+		if _, err := Load(broken); err == nil || !strings.Contains(err.Error(), "minify proof.js") {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
