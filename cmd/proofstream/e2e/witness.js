@@ -1,6 +1,6 @@
-// Runs before the widget. It records what happens on the page: `seen` has the widget's events, `heard` the kind and id of each event
-// of its stream, `visible` the times at which the card became visible and hidden in turn, `shift` the layout shift.
-// Date.now is `ahead` milliseconds fast.
+// Runs before the widget. It records what happens on the page: `seen` has the widget's events about cards, `told` those about signups,
+// `heard` the kind and id of each event of its stream, `visible` the times at which the card became visible and hidden in turn,
+// `shift` the layout shift. Date.now is `ahead` milliseconds fast.
 var heard = []
 window.EventSource = class extends EventSource {
   constructor(...args) {
@@ -9,11 +9,13 @@ window.EventSource = class extends EventSource {
       this.addEventListener(kind, e => heard.push(kind + ' ' + e.lastEventId))
   }
 }
-var seen = [], visible = [], ahead = 0, shift = 0
+var seen = [], told = [], visible = [], ahead = 0, shift = 0
 const realNow = Date.now
 Date.now = () => realNow() + ahead
 for (const type of ['show', 'close', 'click'])
   addEventListener('proof:' + type, e => seen.push({type, at: performance.now(), ...e.detail}))
+for (const type of ['signup', 'retract'])
+  addEventListener('proof:' + type, e => told.push({type, ...e.detail}))
 new PerformanceObserver(list => { for (const e of list.getEntries()) shift += e.value })
   .observe({type: 'layout-shift', buffered: true})
 new MutationObserver(() => {

@@ -179,7 +179,7 @@ func TestWidgetSpeaksThePagesLanguage(t *testing.T) {
 	p := e2e.Start(t)
 	for _, c := range []struct{ html, attributes, want string }{
 		{"ar", `data-template-ar="سجّل {user_name} في {offer_name}"`, "rtl|right|سجّل Ada في Spring Sale|الآن|rtl"},
-		{"he-IL", ``, "rtl|right|Ada just signed up with Spring Sale!|עכשיו|ltr"},
+		{"he-IL", `data-template="{user_name} chose {offer_name}"`, "rtl|right|Ada chose Spring Sale|עכשיו|ltr"},
 		{"de", `data-template-de="{user_name} ist dabei: {offer_name}"`, "ltr|left|Ada ist dabei: Spring Sale|jetzt|ltr"},
 		{"en", `data-lang="pt-BR" data-template-pt="{user_name} entrou em {offer_name}" data-template-pt-br="{user_name} se inscreveu em {offer_name}"`, "ltr|left|Ada se inscreveu em Spring Sale|agora|ltr"},
 		{"de", `data-lang="not a language" data-template="{user_name}  {place} : {offer_name} {place}"`, "ltr|left|Ada : Spring Sale|jetzt|ltr"},

@@ -58,15 +58,16 @@ func TestWidgetShowsEveryTextAsText(t *testing.T) {
 	}
 }
 
-// The widget refuses every address that the service refuses as a picture or a link.
+// The widget refuses every address that the service refuses as a picture or a link, and those that it would have encoded.
 func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	refused := []string{"javascript:hacked()", "JaVaScRiPt:hacked()", " javascript:hacked()", "data:text/html,x", "data:image/svg+xml,<svg/onload=hacked()>",
 		"vbscript:x", "//evil.example/", "///evil.example/", `/\evil.example/`, `\\evil.example\`, "http://evil.example/", "https:evil.example", "https:/evil.example",
 		"https://user@evil.example/", "https://user:word@evil.example/", "ftp://evil.example/", "blob:https://evil.example/x", "file:///etc/passwd",
-		"/%2Fevil.example", "/%5cevil.example", "/%0a/evil.example", "/%1F", "/a b", "/a\tb", "/\u00e9", "/a\"b", "/a<b", "relative", "?x", "#x", "", "https://", "https:///path",
+		"/%2Fevil.example", "/%5cevil.example", "/%0a/evil.example", "/%1F", "/a\tb", "/a\"b", "/a<b", "relative", "?x", "#x", "", "https://", "https:///path",
 		"/" + strings.Repeat("a", 2048)}
+	encoded := []string{"/a b", "/\u00e9"} // by the service, so that the stream never has them
 	accepted := []string{"/", "/offers?a=1&b=%20#top", "https://example.com", "https://example.com:8443/x?y#z", "HTTPS://EXAMPLE.COM/", "https://[2001:db8::1]/"}
 	for _, address := range append(refused, accepted...) {
 		got := p.Request(t, "POST", "/signup", e2e.MustJSON(map[string]string{"url": address}), "Content-Type: application/json", "Authorization: Bearer "+p.Key).Status
@@ -81,7 +82,7 @@ func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
 	tab := e2e.Tab(t, page)
 	e2e.Eval[chromedp.Void](t, tab, `window.shown = []; addEventListener('proof:show', () =>
 		shown.push([part('message').querySelector('a')?.getAttribute('href') ?? 'none', part('image').getAttribute('src')]))`)
-	for i, address := range append(refused, accepted...) {
+	for i, address := range slices.Concat(refused, encoded, accepted) {
 		frames <- e2e.SignupFrame(fmt.Sprintf("made-%d", i+2), 0, "url="+address, "img_path="+address)
 		e2e.AwaitShows(t, tab, i+1)
 		shown := e2e.Eval[[]string](t, tab, fmt.Sprintf("shown[%d]", i))
@@ -90,7 +91,7 @@ func TestWidgetRefusesAddressesThatTheServiceRefuses(t *testing.T) {
 			link = strings.TrimSuffix(page, "/") + address
 			image = link
 		}
-		if i < len(refused) {
+		if i < len(refused)+len(encoded) {
 			link, image = "none", f.URL+"/assets/default.svg"
 		}
 		if shown[0] != link || shown[1] != image {

@@ -1,0 +1,129 @@
+import {backoff} from './backoff.js';
+import {say} from './console.js';
+import {recent, serviceURL, site} from './settings.js';
+import {MINUTE, SECOND} from './time.js';
+
+// The connection is the stream, or, where that is held back, a look at the newest events from time to time.
+const SILENCE = 5 * MINUTE;         // without any event a stream may be half open; spread by a fifth
+const OPENING = 20 * SECOND;        // for the first frame of a stream; then GET /recent helps out ...
+const LOOK_EVERY = 30 * SECOND;     // ... this often
+const RETRY = 50 * SECOND;          // for the browser's own attempt: the longest `retry`, and an opening
+const NEWEST = 10;                  // events asked for where no stream opens
+
+let source;
+let due;                            // when the stream is given up, or tried again
+let lookAt = 0;                     // when /recent is asked; 0 is not at all
+let tries = 0;                      // of our own, since the last frame
+let denied;                         // the service does not know the site, or the page's origin may not read it
+let leftAlone;                      // the browser's one try of its own is under way
+let begun;                          // something has been heard
+let asked;                          // for so many of the newest events as we begin to listen; unset is as many as the tag says
+let kept;                           // so many of the next signups may be those
+let onFrame, onLook;
+export let lastId = '';
+
+// setUpConnection is called before all else. hear(type, data, live) follows a frame of the stream; live unless the event may have been kept
+// for long. looked(events, date) follows a look: the newest events, oldest first, and the service's time in milliseconds.
+export const setUpConnection = (hear, looked) => {
+  onFrame = hear;
+  onLook = looked;
+  asked = recent;
+};
+
+// followOn takes another tab's last id.
+export const followOn = id => lastId = id;
+
+const url = (path, parameters) => serviceURL(path) + '?' + new URLSearchParams({site, ...parameters});
+
+const expect = delay => {
+  due = Date.now() + delay;
+  lookAt ||= Date.now() + OPENING;
+};
+
+export const openStream = () => {
+  expect(OPENING);
+  source = new EventSource(url('../events', {last_event_id: lastId, recent: asked}));
+  kept = asked;
+  for (const type of ['ready', 'signup', 'retract', 'busy']) source.addEventListener(type, hear);
+  source.onerror = () => {
+    // After CLOSED the browser never reconnects; otherwise it does by itself, and is given one try.
+    if (source.readyState == 2 || leftAlone) lose();
+    else {
+      expect(RETRY);
+      leftAlone = true;
+    }
+  };
+};
+
+export const closeStream = () => {
+  source?.close();
+  source = undefined;
+  tries = 0;
+  leftAlone = false;
+};
+
+// startAfresh forgets what has been heard: the next stream begins with so many of the newest events.
+export const startAfresh = newest => {
+  lastId = '';
+  asked = newest;
+};
+
+// hurry makes a try, or a new stream, due.
+export const hurry = () => due = 0;
+
+// lose closes the stream; the next try follows.
+const lose = () => {
+  source.close();
+  source = undefined;
+  expect(denied ? MINUTE * (1 + Math.random()) : backoff(tries++));
+  if (tries == 1 && !lastId) look();   // which can tell why
+};
+
+const hear = ({type, data, lastEventId}) => {
+  begun = true;
+  tries = 0;
+  leftAlone = false;
+  expect(SILENCE * (.8 + Math.random() * .4));
+  lookAt = 0;
+  lastId = lastEventId || lastId;   // `busy` on a new stream has none
+  try {
+    data = {id: lastId, ...JSON.parse(data)};
+  } catch {
+    return;                         // a proxy changed it
+  }
+  if (data.replay) kept = data.replay == 'fresh' ? kept : data.replay == 'gap' ? Infinity : 0;
+  onFrame(type, data, type == 'signup' && --kept < 0);
+};
+
+// look asks for the newest events.
+const look = async () => {
+  try {
+    const response = await fetch(url('../recent', {limit: asked || (begun ? NEWEST : 1)}), {signal: AbortSignal.timeout?.(OPENING)});
+    const {events, last_event_id, detail} = await response.json();
+    denied = /403|404/.test(response.status);
+    if (denied) {
+      expect(MINUTE);
+      return say(`${detail} (data-site: ${site})`);
+    }
+    begun = true;
+    asked = 0;
+    lastId ||= last_event_id;
+    onLook(events.reverse(), Date.parse(response.headers.get('date')));
+  } catch {}
+};
+
+// lookFirst asks for the events from before, if any are wanted, however long the stream takes.
+export const lookFirst = () => asked && look();
+
+// keepConnected, once a second, does what is due while we lead.
+export const keepConnected = () => {
+  const now = Date.now();
+  if (now > due) {
+    if (source) lose();
+    else openStream();
+  }
+  if (lookAt && now > lookAt) {
+    lookAt = now + LOOK_EVERY;
+    look();
+  }
+};
