@@ -11,6 +11,7 @@ const RETRY = 50 * SECOND;          // for the browser's own attempt: the longes
 const NEWEST = 10;                  // events asked for where no stream opens
 
 let source;
+let retrying;                       // timer of the next try
 let due;                            // when the stream is given up, or tried again
 let lookAt = 0;                     // when /recent is asked; 0 is not at all
 let tries = 0;                      // of our own, since the last frame
@@ -56,6 +57,7 @@ export const openStream = () => {
 };
 
 export const closeStream = () => {
+  clearTimeout(retrying);
   source?.close();
   source = undefined;
   tries = 0;
@@ -75,7 +77,10 @@ export const hurry = () => due = 0;
 const lose = () => {
   source.close();
   source = undefined;
-  expect(denied ? MINUTE * (1 + Math.random()) : backoff(tries++));
+  const delay = denied ? MINUTE * (1 + Math.random()) : backoff(tries++);
+  expect(delay);
+  clearTimeout(retrying);
+  retrying = setTimeout(keepConnected, delay);
   if (tries == 1 && !lastId) look();   // which can tell why
 };
 
@@ -115,10 +120,10 @@ const look = async () => {
 // lookFirst asks for the events from before, if any are wanted, however long the stream takes.
 export const lookFirst = () => asked && look();
 
-// keepConnected, once a second, does what is due while we lead.
+// keepConnected, at least once a second while we lead, does what is due.
 export const keepConnected = () => {
   const now = Date.now();
-  if (now > due) {
+  if (now >= due) {
     if (source) lose();
     else openStream();
   }

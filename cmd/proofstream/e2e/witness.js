@@ -1,10 +1,11 @@
 // Runs before the widget. It records what happens on the page: `seen` has the widget's events about cards, `told` those about signups,
-// `heard` the kind and id of each event of its stream, `visible` the times at which the card became visible and hidden in turn,
+// `opened` the times at which it opened a stream, `heard` the kind and id of each event of the stream, `visible` the times at which the card became visible and hidden in turn,
 // `shift` the layout shift. Date.now is `ahead` milliseconds fast.
-var heard = []
+var opened = [], heard = []
 window.EventSource = class extends EventSource {
   constructor(...args) {
     super(...args)
+    opened.push(performance.now())
     for (const kind of ['ready', 'signup', 'retract', 'busy'])
       this.addEventListener(kind, e => heard.push(kind + ' ' + e.lastEventId))
   }

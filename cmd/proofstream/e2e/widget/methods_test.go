@@ -43,7 +43,7 @@ func TestWidgetMethods(t *testing.T) {
 	e2e.Eval[chromedp.Void](t, tab, "popup.resume()")
 	e2e.AwaitShows(t, tab, 2)
 	if got := e2e.Eval[[]string](t, tab, `Object.getOwnPropertyNames(window).filter(name => !names.has(name) &&
-		!['names', 'heard', 'resumed', 'EventSource', 'seen', 'told', 'visible', 'ahead', 'shift', 'realNow', 'part', 'says', 'shows', 'popup', 'type'].includes(name) && isNaN(name))`); len(got) > 0 {
+		!['names', 'opened', 'heard', 'resumed', 'EventSource', 'seen', 'told', 'visible', 'ahead', 'shift', 'realNow', 'part', 'says', 'shows', 'popup', 'type'].includes(name) && isNaN(name))`); len(got) > 0 {
 		t.Errorf("on window: %v", got)
 	}
 	e2e.Eval[chromedp.Void](t, tab, "popup.destroy()")

@@ -178,6 +178,30 @@ func TestWidgetRetriesARefusedStreamWithBackOff(t *testing.T) {
 	}
 }
 
+// After a drop that is answered with 503 the page tries again within 1, 2 and 4 s; the browser's own try does not count.
+func TestWidgetRetriesSoonAfterADrop(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t, "PROOF_RETRY=200ms")
+	f := e2e.StartHTTPProxy(t, p)
+	tab := e2e.Tab(t, e2e.ServePage(t, longestDelays+e2e.WidgetPage(f.URL, e2e.Quick, "")))
+	p.AwaitSubscribers(t, 1)
+	e2e.AwaitJS(t, tab, "heard.length")
+	tried := make(chan time.Time, 100)
+	f.Replace("/events", func(w http.ResponseWriter, r *http.Request) {
+		tried <- time.Now()
+		e2e.Unavailable(w, r)
+	})
+	f.CloseClientConnections()
+	before := <-tried // the browser's own
+	for _, longest := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+		now := <-tried
+		if got := now.Sub(before); got < longest-100*time.Millisecond || got > longest+900*time.Millisecond {
+			t.Errorf("tried after %v, want %v at the longest jitter", got, longest)
+		}
+		before = now
+	}
+}
+
 // A page that gets busy at the connection limit keeps its cursor, also when its EventSource is a new one without an id. It shows what it
 // missed when another stream closes.
 func TestWidgetWaitsAtTheConnectionLimit(t *testing.T) {

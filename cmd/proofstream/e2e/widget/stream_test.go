@@ -185,3 +185,50 @@ func TestWidgetIgnoresInvalidFrames(t *testing.T) {
 		t.Errorf("the console says %v", got)
 	}
 }
+
+// A page whose monitoring agent adds headers to each request, in a browser without AbortSignal.timeout, still shows signups from /recent
+// where the stream is held back.
+func TestWidgetFallsBackToRecentUnderAMonitoringAgent(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	f := e2e.StartHTTPProxy(t, p)
+	f.Replace("/events", e2e.Hang)
+	const agent = `<script>delete AbortSignal.timeout; const plain = fetch
+		window.fetch = (url, options) => plain(url, {...options, headers: {traceparent: '00-1-1-01', baggage: 'a=b'}})</script>`
+	tab := e2e.Tab(t, e2e.ServePage(t, agent+e2e.FastClock+e2e.WidgetPage(f.URL, e2e.Quick, "")))
+	f.AwaitCount(t, "/events", 1)
+	e2e.PassTime(t, tab, 25*time.Second)
+	f.AwaitResponses(t, "/recent", 1)
+	p.Post(t, "user_name=live")
+	e2e.PassTime(t, tab, 35*time.Second)
+	if got, want := fmt.Sprint(e2e.AwaitShows(t, tab, 1)), "[live]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// On a fresh stream whatever follows is live, though the clock that stamps events is behind the one that tells the time: those of a
+// cluster's log and of the service may differ.
+func TestWidgetTakesNoLiveSignupForAPastOne(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	f := e2e.StartHTTPProxy(t, p)
+	frames := make(chan string, 2)
+	f.Replace("/events", e2e.FakeStream(frames))
+	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, e2e.Quick, "")))
+	frames <- e2e.SignupFrame("made-2", 5*time.Second, "user_name=early")
+	frames <- e2e.SignupFrame("made-3", 4*time.Second, "user_name=next")
+	if got, want := fmt.Sprint(e2e.AwaitShows(t, tab, 2)), "[early next]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A page counts as idle, as crawlers and tests of its owner wait for, before the stream opens: a second after load.
+func TestWidgetOpensItsStreamAfterThePageIsIdle(t *testing.T) {
+	t.Parallel()
+	p := e2e.Start(t)
+	tab := e2e.Tab(t, e2e.ServePage(t, `<script>addEventListener('load', () => window.loadedAt = performance.now())</script>`+e2e.WidgetPage(p.URL, "", "")))
+	e2e.AwaitJS(t, tab, "opened.length")
+	if got := e2e.Eval[float64](t, tab, "opened[0] - loadedAt"); got < 900 {
+		t.Errorf("the stream opened %v ms after load, want about a second", got)
+	}
+}
