@@ -2,6 +2,7 @@ package widget
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"proofstream/cmd/proofstream/e2e"
@@ -125,8 +127,9 @@ func TestWidgetPictureBoxStays(t *testing.T) {
 	defer close(release)
 	tab := e2e.Tab(t, url)
 	p.AwaitSubscribers(t, 1)
+	var neutral []byte // as it looks
 	for i, c := range []struct{ path, neutral string }{
-		{"/good.svg", "false"}, {"/missing.png", "true"}, {"/good.svg", "false"}, {"/slow.svg", "true"}, {"https://blocked.example/x.png", "true"},
+		{"/good.svg", "false"}, {"/slow.svg", "true"}, {"/good.svg", "false"}, {"/missing.png", "true"}, {"https://blocked.example/x.png", "true"},
 	} {
 		p.Post(t, "img_path="+c.path)
 		e2e.AwaitShows(t, tab, i+1)
@@ -141,8 +144,26 @@ func TestWidgetPictureBoxStays(t *testing.T) {
 		if c.path == "/slow.svg" && e2e.Eval[bool](t, tab, "part('image').naturalWidth > 0") {
 			t.Error("the previous card's picture is beside the next name")
 		}
+		if c.path == "/missing.png" || c.path[0] == 'h' {
+			e2e.AwaitJS(t, tab, "!part('image').hasAttribute('src')")
+		}
+		if looks := looksOf(t, tab, "image"); c.neutral == "false" && bytes.Equal(looks, neutral) {
+			t.Errorf("%s looks neutral", c.path)
+		} else if neutral == nil && c.neutral == "true" {
+			neutral = looks
+		} else if c.neutral == "true" && !bytes.Equal(looks, neutral) {
+			t.Errorf("%s does not look neutral", c.path)
+		}
 		e2e.Eval[chromedp.Void](t, tab, "part('close').click()")
 	}
+}
+
+// looksOf returns a picture of a part of the card that is still.
+func looksOf(t *testing.T, tab context.Context, part string) []byte {
+	t.Helper()
+	box := e2e.Eval[[]float64](t, tab, "(() => { part('card').style.transition = 'none'; const r = part('"+part+"').getBoundingClientRect(); return [r.x, r.y, r.width, r.height] })()")
+	return e2e.Call(t, tab, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		Clip: &page.Viewport{X: box[0], Y: box[1], Width: box[2], Height: box[3], Scale: 1}}).Data
 }
 
 // Ages are correct when the visitor's clock is a day off. "just" means less than five minutes. The age of a visible card is updated.
