@@ -37,8 +37,11 @@ export const setUpDisplay = isAllowed => {
 export const isCovered = () => document.querySelector(':is(:modal,:fullscreen)');
 
 // upcoming returns the event that may show now, if any.
-const upcoming = () => !state && !paused && !document.hidden && isStyled() && getComputedStyle(host).display != 'none' &&
-  !isCovered() && innerHeight >= LOW && wordsReady() && (previewed || allowed() && mayShowHere() && nextInLine());
+const upcoming = () => {
+  const event = previewed || nextInLine();
+  return event && !state && !paused && !document.hidden && isStyled() && wordsReady() && innerHeight >= LOW && !isCovered() &&
+    (previewed || allowed() && mayShowHere()) && getComputedStyle(host).display != 'none' && event;
+};
 
 // showNext shows what waits when it may: one card at a time, in one of all visible tabs.
 export const showNext = async () => {

@@ -7,13 +7,18 @@ const CLOSED = 1e9;                 // cards in a session: as many as closing it
 const REMEMBERED = 200;             // ids
 
 let unstored;
+let record, parsed;                   // the record as it was stored when it was last looked at
 
 const recall = () => {
-  let stored;
   try {
-    stored = mayStore && JSON.parse(localStorage[keyPrefix]);
-  } catch {}
-  return {...stored, ...unstored};
+    if (mayStore && record != localStorage[keyPrefix]) {
+      record = localStorage[keyPrefix];
+      parsed = JSON.parse(record);
+    }
+  } catch {
+    parsed = 0;
+  }
+  return {...parsed, ...unstored};
 };
 
 const remember = changes => {
