@@ -14,7 +14,7 @@ const cacheHour = "public, max-age=3600"
 // cacheImmutable is the Cache-Control of a file with a hash in its name.
 const cacheImmutable = "public, max-age=31536000, immutable"
 
-// cacheNever is the Cache-Control of manifest.json and the demo page, which name files with a hash.
+// cacheNever is the Cache-Control of manifest.json, which names files with a hash, and of the demo page's files.
 const cacheNever = "no-cache"
 
 // demoPolicy is the Content-Security-Policy of the demo page: its own files, and pictures from anywhere, for test signups.
@@ -24,7 +24,7 @@ const demoPolicy = "default-src 'self'; img-src 'self' https: data:; base-uri 'n
 // The demo page is none: see ServeDemo.
 func (f *Files) ServeAsset(w http.ResponseWriter, r *http.Request, name string) bool {
 	asset := f.byName[name]
-	if asset == nil || name == demoPage {
+	if asset == nil || name == path.Base(demoPage) {
 		return false
 	}
 	h := w.Header()
@@ -40,7 +40,7 @@ func (f *Files) ServeAsset(w http.ResponseWriter, r *http.Request, name string) 
 // ServeDemo responds with the demo page.
 func (f *Files) ServeDemo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", demoPolicy)
-	f.byName[demoPage].serve(w, r)
+	f.byName[path.Base(demoPage)].serve(w, r)
 }
 
 // serve responds with the file, in the encoding that the client prefers.

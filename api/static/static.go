@@ -16,8 +16,8 @@ import (
 	"github.com/tdewolff/minify/v2/svg"
 )
 
-// demoPage is the file that ServeDemo responds with.
-const demoPage = "demo.html"
+// demoPage is the file that ServeDemo responds with. The files of its folder belong together, and are asked for again after an upgrade.
+const demoPage = "demo/demo.html"
 
 // contentTypes are the kinds of files that are served.
 var contentTypes = map[string]string{
@@ -68,16 +68,19 @@ func Load(fsys fs.FS) (*Files, error) {
 		if err != nil {
 			return err
 		}
-		files.byName[path.Base(name)] = newFile(kind, body, cacheHour)
+		cacheControl := cacheHour
+		if path.Dir(name) == path.Dir(demoPage) {
+			cacheControl = cacheNever
+		}
+		files.byName[path.Base(name)] = newFile(kind, body, cacheControl)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the assets: %w", err)
 	}
-	if files.byName[demoPage] == nil {
-		return nil, fmt.Errorf("the assets lack %s", demoPage)
+	if files.byName[path.Base(demoPage)] == nil {
+		return nil, fmt.Errorf("the assets lack %s", path.Base(demoPage))
 	}
-	files.byName[demoPage].cacheControl = cacheNever
 	return files, files.pin()
 }
 

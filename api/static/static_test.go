@@ -75,7 +75,7 @@ func TestHeadersOfEachFile(t *testing.T) {
 		"/assets/proof.js":        script,
 		manifest["proof.js"].Path: with(script, "Cache-Control", "public, max-age=31536000, immutable"),
 		"/assets/default.svg":     with(script, "Content-Type", "image/svg+xml"),
-		"/assets/frame.html":      with(with(script, "Content-Type", "text/html; charset=utf-8"), "Content-Security-Policy", demoPolicy),
+		"/assets/frame.html":      {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache", "Content-Security-Policy": demoPolicy},
 		"/assets/manifest.json":   with(with(script, "Content-Type", "application/json"), "Cache-Control", "no-cache"),
 		"/":                       {"Access-Control-Allow-Origin": "", "Cache-Control": "no-cache", "Content-Security-Policy": demoPolicy},
 	} {

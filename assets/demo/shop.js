@@ -4,7 +4,7 @@ const wanted = new URLSearchParams(location.hash.slice(1));
 const language = wanted.get('data-lang');
 if (language) {
   document.documentElement.lang = language;
-  document.documentElement.dir = /^(ar|he)/.test(language) ? 'rtl' : 'ltr';
+  document.documentElement.dir = /Arab|Hebr|Thaa/.test(new Intl.Locale(language).maximize().script) ? 'rtl' : 'ltr';
 }
 if (wanted.has('src')) {
   const tag = document.createElement('script');

@@ -7,15 +7,15 @@
  * widget is never why a page breaks. It is served as one script, minified and compressed.
  */
 import {buildCard, dodge, isStyled, refusePicture, styleCard, unstyleCard} from './card.js';
-import {isLive, knownSkew, learnSkew, setSkew, startFrom, timeOf} from './clock.js';
-import {closeStream, followOn, hurry, keepConnected, lastId, lookFirst, openStream, setUpConnection, startAfresh} from './connection.js';
+import {isLive, learnSkew, setSkew, startFrom, timeOf} from './clock.js';
+import {hurry, keepConnected, lookFirst, setUpConnection, startAfresh} from './connection.js';
 import {say} from './console.js';
 import {click, close, end, isCovered, keepUp, leave, narrow, pause, preview, proceed, setUpDisplay, showNext, shown, withdraw} from './display.js';
 import {createHost, emit, host} from './element.js';
 import {keepSession, mayShowMore, silence} from './memory.js';
 import {drop, enqueue, forgetWaiting, isNew, keepNewest} from './queue.js';
 import {dismiss, headless, isWanted, maxPerPage, maxPerSession, mayStart, onPhones, readSettings, recent, serviceURL} from './settings.js';
-import {closeChannel, isInLine, isShared, lead, leading, leaveLine, openChannel, setUpTabs, tell, watchLeader} from './tabs.js';
+import {closeChannel, isInLine, isShared, lead, leading, leaveLine, openChannel, tell, watchLeader} from './tabs.js';
 import {MINUTE, SECOND} from './time.js';
 import {wordsReady} from './words.js';
 
@@ -135,7 +135,7 @@ const begin = nonce => {
     wordsReady();                   // asks for them
     styleCard(nonce, update);
   }
-  openChannel();
+  openChannel(words);
   update();
   on(document, 'visibilitychange', onVisibility);
   on(window, 'pagehide', () => {
@@ -144,7 +144,7 @@ const begin = nonce => {
     update();
   });
   on(window, 'pageshow', () => {
-    if (!alive) openChannel();
+    if (!alive) openChannel(words);
     alive = true;
     update();
   });
@@ -152,7 +152,7 @@ const begin = nonce => {
     hurry();
     tick();
   });
-  on(window, 'popstate', proceed);
+  on(window.navigation ?? window, 'currententrychange', proceed);   // the card may have to leave at once, not at the next tick
   on(document, 'focusin', dodge);
   on(window, 'keydown', onKey);
   on(document, 'securitypolicyviolation', onRefusal);
@@ -191,16 +191,6 @@ const start = tag => {
   });
   buildCard(proceed, () => close('dismissed'), click);
   setUpDisplay(wanted);
-  setUpTabs({
-    begin: openStream,
-    end: closeStream,
-    words,
-    news: () => ({skew: knownSkew(), lastId}),
-    learn(news) {
-      if (news.skew != null) setSkew(news.skew);   // a leader that has heard nothing yet knows no time
-      followOn(news.lastId);
-    },
-  });
   setUpConnection((type, data, live) => {
     frames[type](data, live);
     tell(type, data, live);

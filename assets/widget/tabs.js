@@ -1,3 +1,5 @@
+import {knownSkew, setSkew} from './clock.js';
+import {closeStream, followOn, lastId, openStream} from './connection.js';
 import {keyPrefix} from './settings.js';
 import {SECOND} from './time.js';
 
@@ -9,28 +11,25 @@ let {locks} = navigator;            // 0 where they are of no use
 let channel;
 let place;                          // gives up leadership, or the wait for it
 let heard;                          // when the leading tab last said something
-let does;
 export let leading = false;
 
-// setUpTabs is called before all else. begin() and end() follow our leadership; words has what to do with each word of another tab; news()
-// is what a leader adds to each of its words, and learn(news) takes it.
-export const setUpTabs = callbacks => does = callbacks;
-
-export const openChannel = () => {
+// openChannel listens to the other tabs. words has what to do with each word of theirs. A leader adds what it knows to each.
+export const openChannel = words => {
   if (!window.BroadcastChannel) return;
   channel = new BroadcastChannel(keyPrefix);
   channel.onmessage = ({data: {type, data, live, news}}) => {
     if (news) {
       heard = Date.now();
-      does.learn(news);
+      if (news.skew != null) setSkew(news.skew);   // a leader that has heard nothing yet knows no time
+      followOn(news.lastId);
     }
-    does.words[type]?.(data, live);
+    words[type]?.(data, live);
   };
 };
 
 export const closeChannel = () => channel?.close();
 
-export const tell = (type, data, live) => channel?.postMessage({type, data, live, news: leading && does.news()});
+export const tell = (type, data, live) => channel?.postMessage({type, data, live, news: leading && {skew: knownSkew(), lastId}});
 
 // inTurn waits for our turn among all tabs, or takes it from a tab that does not answer. Where the browser has no locks, or refuses them,
 // each tab takes it at once.
@@ -40,7 +39,9 @@ export const inTurn = async (name, turn, signal, steal) => {
   } catch ({name}) {
     if (name == 'AbortError') return;   // given up, or taken from us
     locks = 0;
-    await turn();
+    try {
+      await turn();
+    } catch {}
   }
 };
 
@@ -55,7 +56,7 @@ export const lead = async steal => {
   await inTurn('', () => signal.aborted || new Promise(done => {
     signal.onabort = done;
     leading = true;
-    does.begin();
+    openStream();
   }), signal, steal);
   if (!signal.aborted) leaveLine();   // another tab leads now: this one has been frozen
 };
@@ -64,7 +65,7 @@ export const leaveLine = () => {
   place?.abort();
   place = undefined;
   leading = false;
-  does.end();
+  closeStream();
 };
 
 // watchLeader, once a second, tells that we lead, or sees that nobody does.
