@@ -124,7 +124,7 @@ func TestWidgetIsSmallAsServed(t *testing.T) {
 	for _, tt := range []struct {
 		coding string
 		limit  int // in bytes, for both files together
-	}{{"br", 6700}, {"gzip", 7500}} {
+	}{{"br", 6750}, {"gzip", 7600}} {
 		total := 0
 		for _, name := range []string{"proof.js", "proof.css"} {
 			got := serveFrom(t, files, "GET", "/assets/"+name, "Accept-Encoding: "+tt.coding)

@@ -3,8 +3,9 @@ import {age, isPast, serverTime, started} from './clock.js';
 import {emit, host} from './element.js';
 import {see, silence} from './memory.js';
 import {drop, nextInLine} from './queue.js';
-import {cooldown, delay, dismiss, duration, mayShowHere, position} from './settings.js';
+import {cooldown, delay, dismiss, duration, language, mayShowHere, position} from './settings.js';
 import {inTurn, tell} from './tabs.js';
+import {MINUTE} from './time.js';
 import {wordsAbout, wordsReady} from './words.js';
 
 // The display shows one card after the other: it is idle, showing, cooling, and idle again.
@@ -14,7 +15,8 @@ const LOW = 240;                    // pixels of height that a sentence needs; i
 
 let state = IDLE;
 let timer;                          // of the state we are in
-let current;                        // the event that shows
+let current;                        // the event that shows ...
+let drawn;                          // ... as of when
 let previewed;                      // an event that is to show on this page only
 let off;                            // when the card goes; 0 while it is held ...
 let left;                           // ... and goes so long afterwards
@@ -78,6 +80,7 @@ const take = event => {
 const show = event => {
   current = event;
   state = SHOWING;
+  drawn = asOf();
   off = 0;
   left = duration;
   letIn(wordsAbout(event, isPast(event)), age(event), narrow.matches ? '' : position.replace('-', ' '));
@@ -113,10 +116,15 @@ export const pause = value => {
   proceed();
 };
 
+// asOf is what a card depends on as time goes by: the minutes, and the language that the page speaks.
+const asOf = () => Math.floor(age(current) / MINUTE) + language();
+
 // keepUp keeps the card up to date, once a second.
 export const keepUp = () => {
   if (!current) return;
-  draw(wordsAbout(current, isPast(current)), age(current));
+  const now = asOf();
+  if (drawn != now) draw(wordsAbout(current, isPast(current)), age(current));
+  drawn = now;
   proceed();                        // the focus may have gone
 };
 

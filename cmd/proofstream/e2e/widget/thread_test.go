@@ -23,7 +23,7 @@ type minuteWork struct {
 func workOf(t *testing.T, p *e2e.Program, html string, widget bool) minuteWork {
 	t.Helper()
 	tab := e2e.Tab(t, "about:blank")
-	e2e.Call(t, tab, performance.Enable, performance.EnableParams{})
+	e2e.Call(t, tab, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})
 	e2e.Call(t, tab, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: 4})
 	before := metricsOf(t, tab)
 	if err := chromedp.Do(tab, chromedp.Navigate(e2e.ServePage(t, html))); err != nil {
