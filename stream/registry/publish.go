@@ -13,9 +13,22 @@ import (
 // while the site's follower is behind by half of what retention keeps.
 func (r *Registry) Publish(ctx context.Context, site string, data []byte, key string) (id stream.ID, duplicate bool, err error) {
 	if key != "" {
-		key = "signup:" + key
+		key = publishKey(key)
 	}
 	return r.site(site).append(ctx, stream.Entry{Kind: stream.Announce, Data: data, Key: key})
+}
+
+// publishKey returns the entry's key of a signup that was published with key. Retractions have keys of another form.
+func publishKey(key string) string { return "signup:" + key }
+
+// RetractKey retracts the signup that was published with key, and returns its id. The error is stream.ErrNotFound when the site's log does not
+// remember the key; otherwise it is that of Retract.
+func (r *Registry) RetractKey(ctx context.Context, site, key string) (stream.ID, error) {
+	id, err := r.log.Find(ctx, site, publishKey(key))
+	if err != nil {
+		return stream.ID{}, err
+	}
+	return id, r.Retract(ctx, site, id)
 }
 
 // Retract withdraws a signup from every open page and erases it from the log. The error is stream.ErrNotFound for an id that this site's

@@ -68,6 +68,37 @@ func TestRetractionIsReplayedAndTheEventIsNot(t *testing.T) {
 	}
 }
 
+// An idempotency key retracts its own site's signup, again and again, and nothing that was never published with it.
+func TestRetractKey(t *testing.T) {
+	d := newFixture(t, 100, registry.Options{})
+	first, _, err := d.Publish(t.Context(), "default", []byte(`{"user_name":"Ada"}`), "order-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := d.announce(t, "default", 1)
+	for _, tc := range []struct{ name, site, key string }{
+		{"another site's", "other", "order-1"},
+		{"never given", "default", "order-2"},
+		{"a retraction's own", "default", "retract:" + first.String()},
+		{"none", "default", ""},
+	} {
+		if id, err := d.RetractKey(t.Context(), tc.site, tc.key); !errors.Is(err, stream.ErrNotFound) {
+			t.Errorf("a key %s got %v, %v, want ErrNotFound", tc.name, id, err)
+		}
+	}
+	for range 2 {
+		if id, err := d.RetractKey(t.Context(), "default", "order-1"); id != first || err != nil {
+			t.Errorf("got %v, %v, want %v", id, err, first)
+		}
+	}
+	if got, _ := d.recent(t, "default", 5); !slices.Equal(got, texts(kept)) {
+		t.Errorf("recent has %v, want %v", got, texts(kept))
+	}
+	if id, duplicate, err := d.Publish(t.Context(), "default", []byte(`{"user_name":"Ada"}`), "order-1"); id != first || !duplicate || err != nil {
+		t.Errorf("a retry of the erased post got %v, %v, %v, want %v, true", id, duplicate, err, first)
+	}
+}
+
 // Retractions may fill what is in memory: newcomers get the newest signups all the same.
 func TestRecentLooksPastRetractions(t *testing.T) {
 	d := newFixture(t, 100, registry.Options{Window: 16})

@@ -8,8 +8,8 @@ import (
 )
 
 // Fields is a signup as it was posted: the text of each field by the field's name. An absent field and an empty one mean the same. A text is
-// UTF-8, except that a lone surrogate, which JSON can contain as \ud800, is the three bytes that UTF-8 would have for it. New then refuses
-// the surrogate, instead of a silent replacement by the decoder.
+// UTF-8, except that a lone surrogate, which JSON can contain as \ud800, is the three bytes that UTF-8 would have for it. New then drops the
+// surrogate at an end of a text and refuses it within, instead of a silent replacement by the decoder.
 type Fields map[string]string
 
 // Signup is a signup whose texts New has checked, so that every visitor may see them.
