@@ -11,6 +11,12 @@ import (
 	"proofstream/api/origin"
 )
 
+// otherScheme reports whether a request has an Authorization header without a Bearer key.
+func otherScheme(r *http.Request) bool {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return scheme != "" && !strings.EqualFold(scheme, "Bearer")
+}
+
 // authorize returns the key that a request presents in its headers or in field, the one of its body. The error is a 401, the
 // same for a missing key and every wrong one, or a 429 for an address that has tried too many wrong keys.
 func (s *Server) authorize(r *http.Request, field string) (*auth.Key, error) {
@@ -22,6 +28,9 @@ func (s *Server) authorize(r *http.Request, field string) (*auth.Key, error) {
 		if wait := s.failures.Wait(s.connections.Proxies.Client(r), time.Now()); wait > 0 {
 			return nil, tooMany("Too many wrong API keys from this address: correct the key, then try again later", wait)
 		}
+	}
+	if otherScheme(r) {
+		return nil, withoutScheme()
 	}
 	return nil, badKey()
 }
@@ -88,9 +97,12 @@ func (s *Server) withCORS(next http.Handler) http.Handler {
 }
 
 // mayRead reports whether a page may read the response to a request. For posts an origin of any site may: a preflight has no
-// key that names the site.
+// key that names the site. The operator's list is for the service's own pages.
 func (s *Server) mayRead(r *http.Request, from string) bool {
-	if r.URL.Path == "/signup" || strings.HasPrefix(r.URL.Path, "/signup/") {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/admin/"):
+		return origin.SameHost(r, from)
+	case r.URL.Path == "/signup" || strings.HasPrefix(r.URL.Path, "/signup/"):
 		for _, site := range s.sites {
 			if site.allows(r, from) {
 				return true

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -36,8 +38,29 @@ func (s *Server) withGuard(next http.Handler) http.Handler {
 		maps.Copy(w.Header(), always)
 		w.Header().Set(requestHeader, rand.Text()[:16])
 		s.limitTime(w, r)
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, withOnePath(r))
 	})
+}
+
+// rooms are the addresses that ignore a slash too many, at the start and at the end: backends join them to a base URL, and cannot follow a
+// redirect without losing the body.
+var rooms = []string{"signup", "hooks"}
+
+// withOnePath returns the request, for the one address of what it asks for.
+func withOnePath(r *http.Request) *http.Request {
+	path := "/" + strings.Trim(r.URL.Path, "/")
+	room, _, _ := strings.Cut(path[1:], "/")
+	if path == r.URL.Path || !slices.Contains(rooms, room) {
+		return r
+	}
+	address := *r.URL
+	address.Path = path
+	if address.RawPath != "" {
+		address.RawPath = "/" + strings.Trim(address.RawPath, "/")
+	}
+	r = r.WithContext(r.Context())
+	r.URL = &address
+	return r
 }
 
 // limitTime sets deadlines for reading the request's body and, except for streams, which set one for each write, for writing

@@ -48,7 +48,8 @@ func TestOneLineTellsOfEachPostAndNothingPersonal(t *testing.T) {
 	}
 	waitfor.Fact(t, "five lines", func() bool { return len(lines()) == 5 })
 	for i, want := range []string{
-		`site=shop outcome=stored id=[a-z0-9]+-1`, `site=shop outcome=invalid`, `site=_unknown outcome=malformed`,
+		`site=shop outcome=stored id=[a-z0-9]+-1`, `site=shop outcome=invalid field=_unknown rule="is not a field [^"]+"`,
+		`site=_unknown outcome=malformed field=user_name rule="is given more than once[^"]+"`,
 		`site=_unknown outcome=unauthorized`, `site=shop outcome=not_found`,
 	} {
 		line := lines()[i]

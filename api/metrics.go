@@ -23,12 +23,13 @@ type Build struct {
 }
 
 // metrics collects the service's metrics. What the registry and the log count is read from their snapshots at each scrape;
-// only what package api alone knows is counted here. Label values are bounded: sites are those configured, all others are
+// only what package api alone knows is counted here. Label values are bounded: sites and hooks are those configured, all others are
 // constants of this package or of stream.
 type metrics struct {
 	server    *Server
 	all       *prometheus.Registry
 	signups   *prometheus.CounterVec
+	hooks     *prometheus.CounterVec
 	append    prometheus.Histogram
 	overLimit atomic.Uint64 // streams refused because of the limit per address
 }
@@ -43,6 +44,9 @@ func newMetrics(s *Server) *metrics {
 		signups: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "proofstream_signups_total", Help: "Requests to post or retract a signup, by outcome.",
 		}, []string{"site", "outcome"}),
+		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "proofstream_hooks_total", Help: "Deliveries of webhooks, by outcome.",
+		}, []string{"hook", "outcome"}),
 		append: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "proofstream_log_append_seconds", Help: "Time until the log acknowledged a signup, or did not.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
@@ -54,7 +58,13 @@ func newMetrics(s *Server) *metrics {
 		}
 		m.signups.WithLabelValues(noSite, outcome)
 	}
-	m.all.MustRegister(m, m.signups, m.append, collectors.NewGoCollector(),
+	for _, outcome := range hookOutcomes {
+		for name := range s.hooks {
+			m.hooks.WithLabelValues(name, outcome)
+		}
+		m.hooks.WithLabelValues(noHook, outcome)
+	}
+	m.all.MustRegister(m, m.signups, m.hooks, m.append, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(s.o.Build))
 	return m
 }

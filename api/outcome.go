@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"proofstream/stream"
+	"proofstream/stream/signup"
 )
 
 // outcomes are all values of the label outcome: the result of a request to post or retract a signup.
@@ -16,6 +17,7 @@ var outcomes = []string{
 	"malformed",    // 400: it could not be read
 	"unauthorized", // 401: no key, or a wrong one
 	"not_found",    // 404: nothing to retract
+	"method",       // 405: a redirect may have turned a post into a GET
 	"slow",         // 408: the body did not arrive in time
 	"too_large",    // 413
 	"media_type",   // 415
@@ -30,20 +32,40 @@ type outcome struct {
 	site string    // empty until the key was found
 	id   stream.ID // of the event stored or retracted
 	name string    // one of outcomes, if there is no error
+
+	refused *Problem // nil when it was not refused
 }
 
-// counted counts the outcome of each request and logs it in one line, with site, id, duration and request id. The line holds
-// no text of the signup.
+// reason returns the attributes of the event, or of why there is none.
+func (v *outcome) reason() (attrs []slog.Attr) {
+	if v.refused == nil {
+		if v.id != (stream.ID{}) {
+			attrs = append(attrs, slog.String("id", v.id.String()))
+		}
+		return attrs
+	}
+	if field := v.refused.Field; field != "" {
+		if !signup.IsField(field) && field != "Idempotency-Key" && field != "api_key" {
+			field = "_unknown"
+		}
+		attrs = append(attrs, slog.String("field", field))
+	}
+	if v.refused.rule != "" {
+		attrs = append(attrs, slog.String("rule", v.refused.rule))
+	}
+	return attrs
+}
+
+// counted counts the outcome of each request and logs it in one line, with site, id, duration and request id, or, instead of an
+// id, the field and the rule for which it was refused. The line holds no text of the signup, nor the name of an unknown field.
 func (s *Server) counted(handle func(echo.Context, *outcome) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		v := outcome{site: noSite, name: "error"} // for a handler that panics
 		defer func() {
 			s.metrics.signups.WithLabelValues(v.site, v.name).Inc()
-			attrs := append(make([]slog.Attr, 0, 5), slog.String("site", v.site), slog.String("outcome", v.name))
-			if v.id != (stream.ID{}) {
-				attrs = append(attrs, slog.String("id", v.id.String()))
-			}
+			attrs := append(make([]slog.Attr, 0, 7), slog.String("site", v.site), slog.String("outcome", v.name))
+			attrs = append(attrs, v.reason()...)
 			s.o.Logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "signup",
 				append(attrs, slog.Duration("duration", time.Since(start)), slog.String("request", requestID(c)))...)
 		}()
@@ -54,7 +76,7 @@ func (s *Server) counted(handle func(echo.Context, *outcome) error) echo.Handler
 		}
 		v.id, v.name = found.id, found.name
 		if err != nil {
-			v.name = outcomeOf(err)
+			v.id, v.name, v.refused = stream.ID{}, outcomeOf(err), problemOf(err)
 		}
 		return err
 	}
@@ -69,6 +91,8 @@ func outcomeOf(err error) string {
 		return "unauthorized"
 	case http.StatusNotFound:
 		return "not_found"
+	case http.StatusMethodNotAllowed:
+		return "method"
 	case http.StatusRequestTimeout:
 		return "slow"
 	case http.StatusRequestEntityTooLarge:

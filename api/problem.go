@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,12 +21,15 @@ import (
 type Problem struct {
 	Status     int
 	Detail     string            // one line, for a person
-	Field      string            // the field that is wrong, if one is; safe to repeat
+	Field      string            // the field that is wrong, if one is; safe to repeat in the response
 	RetryAfter time.Duration     // rounded up to seconds; 0 for none
 	Header     map[string]string // more headers, such as Allow
 	// Public lets pages of every origin read the response, as JSON whatever the request accepts, so that a refused page can
 	// say what would allow it. The detail must be fit for any page.
 	Public bool
+	// rule is what the log says of the reason: the detail without the name of a field, which may be a key. It has nothing that
+	// was posted.
+	rule string
 }
 
 // Error returns the detail.
@@ -43,11 +47,12 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &problem):
 		return problem
 	case errors.As(err, &unreadable):
-		return &Problem{Status: unreadable.Status, Field: unreadable.Field, Detail: unreadable.Detail}
+		return &Problem{Status: unreadable.Status, Field: unreadable.Field, Detail: unreadable.Detail, rule: cmp.Or(unreadable.Rule, unreadable.Detail)}
 	case errors.As(err, &rule):
-		return &Problem{Status: http.StatusUnprocessableEntity, Field: rule.Field, Detail: rule.Error()}
+		return &Problem{Status: http.StatusUnprocessableEntity, Field: rule.Field, Detail: rule.Error(), rule: rule.Rule}
 	case errors.Is(err, stream.ErrNotFound), errors.Is(err, stream.ErrMalformedID):
-		return &Problem{Status: http.StatusNotFound, Detail: "There is no such signup: check the id in the response to the post"}
+		return &Problem{Status: http.StatusNotFound,
+			Detail: "There is no such signup: check the id in the response to the post, or its Idempotency-Key"}
 	case errors.Is(err, stream.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &Problem{
 			Status:     http.StatusServiceUnavailable,
@@ -65,6 +70,14 @@ func badKey() *Problem {
 		Detail: "Bad or missing API key",
 		Header: map[string]string{"WWW-Authenticate": "Bearer"},
 	}
+}
+
+// withoutScheme returns the 401 for a request whose Authorization is not of the scheme Bearer. Its response is that of every other one; the log
+// tells the sender's operator what to change.
+func withoutScheme() *Problem {
+	p := badKey()
+	p.rule = "the Authorization header is not of the scheme Bearer: send Authorization: Bearer KEY"
+	return p
 }
 
 // tooMany returns a 429.

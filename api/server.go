@@ -1,5 +1,5 @@
 // Package api is the HTTP interface of proofstream: its routes, handlers, problems and metrics. Only this package knows Echo.
-// The packages below it know no routes: auth (API keys and limits), decode (request bodies), origin (which pages may read, and
+// The packages below it know no routes: auth (API keys and limits), decode (request bodies), hook (webhooks), origin (which pages may read, and
 // CORS), sse (writing streams) and static (assets).
 //
 // Reading order: server.go (routes), signup.go (a post), events.go (a stream), then package sse.
@@ -17,11 +17,13 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"proofstream/api/auth"
+	"proofstream/api/hook"
 	"proofstream/api/origin"
 	"proofstream/api/sse"
 	"proofstream/api/static"
 	"proofstream/stream"
 	"proofstream/stream/registry"
+	"proofstream/stream/signup"
 )
 
 // Site is one customer website.
@@ -35,6 +37,8 @@ type Site struct {
 	// OriginsVariable is the environment variable that lists the origins. The log, and the response, name it when an origin is
 	// refused.
 	OriginsVariable string
+	// Names says what is stored and shown of a user_name. Default signup.FullNames.
+	Names signup.Names
 }
 
 // Options configure a Server. Sites, Log, Registry and Assets are required. New does not check numbers and durations: the
@@ -43,6 +47,8 @@ type Options struct {
 	// Sites are the sites that are served, at least one. Names and keys must be unique: of two sites with one name, or two
 	// sites with one key, the later one wins.
 	Sites []Site
+	// Hooks are the webhooks, each with a name of its own and for one of Sites. Of two with one name the later one wins. Default none.
+	Hooks []*hook.Hook
 	// NewSiteVariable is the environment variable that would name one more site. The log, and the response, name it when a
 	// request asks for a site that does not exist. Default PROOF_SITES_0_NAME.
 	NewSiteVariable string
@@ -68,7 +74,7 @@ type Options struct {
 	// MaxSubscribersPerAddress is how many streams one client address (IPv6: one /64) may have open. 0, the default, is no
 	// limit; a negative number refuses every stream.
 	MaxSubscribersPerAddress int
-	// RateLimit is how many signups a second each key may post, and twice that at once. 0, the default, and negative numbers
+	// RateLimit is how many signups a second each key, and each hook, may post, and twice that at once. 0, the default, and negative numbers
 	// are no limit.
 	RateLimit int
 	// TrustedProxies are the networks whose X-Forwarded-For is believed. Default none. IPv4 networks must not be written as
@@ -123,12 +129,14 @@ type Server struct {
 	handler        http.Handler
 	keys           auth.Keyring
 	sites          map[string]*Site
+	hooks          map[string]webhook
 	streams        *sse.Server
 	metrics        *metrics
 	failures       auth.Failures
 	connections    auth.Connections
 	refusedOrigins firsts
 	refusedSites   firsts
+	notes          hourly
 	draining       atomic.Bool
 	starting       atomic.Bool
 }
@@ -141,12 +149,15 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, sites: make(map[string]*Site)}
+	s := &Server{o: o, sites: make(map[string]*Site), hooks: make(map[string]webhook)}
 	s.connections.Max, s.connections.Proxies = o.MaxSubscribersPerAddress, o.TrustedProxies
 	s.starting.Store(o.Starting)
 	for i, site := range o.Sites {
 		s.sites[site.Name] = &o.Sites[i]
 		s.keys.Add(site.Name, site.Keys, o.RateLimit)
+	}
+	for _, h := range o.Hooks {
+		s.hooks[h.Name()] = newWebhook(h, o.RateLimit)
 	}
 	s.metrics = newMetrics(s)
 	s.streams, err = sse.New(sse.Options{Registry: o.Registry, Retry: o.Retry, Grace: o.Grace, Flush: o.Flush})
@@ -163,15 +174,19 @@ func (s *Server) Close() error { return s.streams.Close() }
 func (s *Server) routes(files *static.Files) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.handleError
-	e.Use(s.recovered)
+	e.Use(s.recovered, s.withMethodHint)
 	e.POST("/signup", s.counted(s.postSignup))
+	e.POST("/hooks/:name", s.countedHook(s.postHook))
+	e.DELETE("/signup", s.counted(s.deleteByKey))
 	e.DELETE("/signup/:id", s.counted(s.deleteSignup))
 	e.GET("/events", s.getEvents)
 	for path, h := range map[string]echo.HandlerFunc{
 		"/recent":       s.getRecent,
 		"/stats":        s.getStats,
+		"/admin/events": s.getAdminEvents,
 		"/":             getDemo(files),
 		"/assets/:name": getAsset(files),
+		"/openapi.yaml": getOpenAPI,
 		"/live":         s.getLive,
 		"/ready":        s.getReady,
 	} {

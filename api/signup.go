@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"proofstream/api/auth"
 	"proofstream/api/decode"
 	"proofstream/stream"
 	"proofstream/stream/signup"
@@ -15,9 +16,14 @@ import (
 
 // stored is the response to a JSON post that was stored.
 type stored struct {
-	ID        string `json:"id"`
-	Duplicate bool   `json:"duplicate"`
+	ID        string   `json:"id"`
+	Duplicate bool     `json:"duplicate"`
+	Notes     []string `json:"notes,omitempty"` // sentences about what looks wrong
 }
+
+// keyAsName is the detail of a post with its own key as the name of a field. A name that is another key is not recognized: its response would
+// show that it is one.
+const keyAsName = "Your API key is the name of a field: send it as the value of api_key"
 
 // postSignup stores a signup. It checks in this order: whether the request can be read, the key, the rate limit of the key, and
 // the rules of a signup.
@@ -36,18 +42,14 @@ func (s *Server) postSignup(c echo.Context, v *outcome) error {
 	if err := limitRate(key); err != nil {
 		return err
 	}
-	posted, err := signup.New(fields)
-	if err != nil {
-		return err
-	}
-	idempotency, err := idempotencyKey(r)
+	posted, idempotency, err := checkRules(r, fields, auth.Presented(r, text))
 	if err != nil {
 		return err
 	}
 	if err := s.checkStarted(); err != nil {
 		return err
 	}
-	id, duplicate, err := s.publish(r, key.Site, posted, idempotency)
+	id, duplicate, err := s.publish(r, key.Site, posted.Keep(s.sites[key.Site].Names), idempotency)
 	if err != nil {
 		return err
 	}
@@ -55,11 +57,25 @@ func (s *Server) postSignup(c echo.Context, v *outcome) error {
 	if duplicate {
 		v.name = "duplicate"
 	}
+	notes := fields.Notes()
+	s.logNotes(c, key.Site, notes)
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if !wantsJSON(r) {
 		return c.String(http.StatusOK, "thanks")
 	}
-	return writeJSON(c, stored{id.String(), duplicate})
+	return writeJSON(c, stored{id.String(), duplicate, sentences(notes)})
+}
+
+// checkRules returns the signup in fields and the request's Idempotency-Key. The error is a 422.
+func checkRules(r *http.Request, fields signup.Fields, apiKey string) (posted signup.Signup, idempotency string, err error) {
+	if _, sent := fields[apiKey]; sent { // the response to an unknown field has its name
+		return posted, "", &Problem{Status: http.StatusUnprocessableEntity, Detail: keyAsName, rule: keyAsName}
+	}
+	if posted, err = signup.New(fields); err != nil {
+		return posted, "", err
+	}
+	idempotency, err = idempotencyKey(r)
+	return posted, idempotency, err
 }
 
 // publish stores a signup and observes how long that takes.
@@ -72,24 +88,50 @@ func (s *Server) publish(r *http.Request, site string, posted signup.Signup, key
 	return id, duplicate, err
 }
 
-// deleteSignup erases a signup and withdraws it from every open page.
+// deleteSignup erases the signup with an id and withdraws it from every open page.
 func (s *Server) deleteSignup(c echo.Context, v *outcome) error {
+	return s.erase(c, v, func(ctx context.Context, site string) (stream.ID, error) {
+		id, err := stream.ParseID(c.Param("id"))
+		if err != nil {
+			return id, err
+		}
+		return id, s.o.Registry.Retract(ctx, site, id)
+	})
+}
+
+// deleteByKey erases the signup that was posted with an Idempotency-Key, and withdraws it from every open page.
+func (s *Server) deleteByKey(c echo.Context, v *outcome) error {
+	return s.erase(c, v, func(ctx context.Context, site string) (stream.ID, error) {
+		switch values := queryValues(c.Request(), eraseBy); {
+		case len(values) != 1 || values[0] == "":
+			return stream.ID{}, &Problem{Status: http.StatusBadRequest,
+				Detail: "Say which signup to erase: DELETE /signup/ID, or DELETE /signup?" + eraseBy + "=KEY with the Idempotency-Key of its post"}
+		case checkIdempotencyKey(values[0]) != "":
+			return stream.ID{}, stream.ErrNotFound // no post can have had it
+		default:
+			return s.o.Registry.RetractKey(ctx, site, values[0])
+		}
+	})
+}
+
+// eraseBy is the query parameter of DELETE /signup. It is the only one in the query that a post or an erasure has.
+const eraseBy = "idempotency_key"
+
+// erase checks the key of a request, which must be in a header, and calls retract with its site.
+func (s *Server) erase(c echo.Context, v *outcome, retract func(context.Context, string) (stream.ID, error)) error {
 	r := c.Request()
 	key, err := s.authorize(r, "")
 	if err != nil {
 		return err
 	}
 	v.site = key.Site
-	id, err := stream.ParseID(c.Param("id"))
-	if err != nil {
-		return err
-	}
 	if err := s.checkStarted(); err != nil {
 		return err
 	}
 	ctx, cancel := s.writeContext(r)
 	defer cancel()
-	if err := s.o.Registry.Retract(ctx, key.Site, id); err != nil {
+	id, err := retract(ctx, key.Site)
+	if err != nil {
 		return err
 	}
 	v.id, v.name = id, "retracted"
@@ -102,29 +144,34 @@ func (s *Server) writeContext(r *http.Request) (context.Context, context.CancelF
 	return context.WithTimeout(context.WithoutCancel(r.Context()), s.o.PostTimeout)
 }
 
-// idempotencyKey returns the request's Idempotency-Key, 1 to 128 printable ASCII characters, or empty when it has none. The
-// error is a 422.
+// idempotencyKey returns the request's Idempotency-Key, or empty when it has none. The error is a 422.
 func idempotencyKey(r *http.Request) (string, error) {
-	values := r.Header.Values("Idempotency-Key")
+	const field = "Idempotency-Key"
+	values := r.Header.Values(field)
 	if len(values) == 0 {
 		return "", nil
 	}
-	bad := func(what string) error {
-		return &Problem{Status: http.StatusUnprocessableEntity, Field: "Idempotency-Key", Detail: "Idempotency-Key " + what}
-	}
-	key := values[0]
+	broken := checkIdempotencyKey(values[0])
 	if len(values) > 1 {
-		return "", bad("is given more than once: send it once")
+		broken = "is given more than once: send it once"
 	}
+	if broken != "" {
+		return "", &Problem{Status: http.StatusUnprocessableEntity, Field: field, Detail: field + " " + broken, rule: broken}
+	}
+	return values[0], nil
+}
+
+// checkIdempotencyKey returns which rule a key breaks, empty for none: it has 1 to 128 printable ASCII characters.
+func checkIdempotencyKey(key string) (broken string) {
 	if len(key) < 1 || len(key) > 128 {
-		return "", bad("must have 1 to 128 characters")
+		return "must have 1 to 128 characters"
 	}
 	for _, b := range []byte(key) {
 		if b < ' ' || b > '~' {
-			return "", bad("must be printable ASCII")
+			return "must be printable ASCII"
 		}
 	}
-	return key, nil
+	return ""
 }
 
 // writeJSON responds with 200 and one JSON value, which browsers must not take for another type.
@@ -133,6 +180,11 @@ func writeJSON(c echo.Context, value any) error {
 	if err != nil {
 		return err
 	}
+	return writeRawJSON(c, b)
+}
+
+// writeRawJSON does so with a value that is JSON already.
+func writeRawJSON(c echo.Context, b []byte) error {
 	c.Response().Header().Set("X-Content-Type-Options", "nosniff")
 	return c.Blob(http.StatusOK, "application/json", b)
 }

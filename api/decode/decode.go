@@ -33,8 +33,9 @@ const keyField = "api_key"
 // Error is why a body cannot be read.
 type Error struct {
 	Status int    // of HTTP: 400, 408, 413 or 415
-	Field  string // the field that is wrong, if one is; safe to repeat
-	Detail string // one line for the sender: what is wrong and what to do
+	Field  string // the field of a signup, or api_key, that is wrong, if one is
+	Rule   string // the rest of a sentence that starts with the field's name; empty without Field
+	Detail string // one line for the sender: what is wrong and what to do. It has nothing that was posted.
 }
 
 // Error returns the detail.
@@ -168,10 +169,13 @@ func (in *reading) text(name, value string) error {
 	return nil
 }
 
-// fieldError returns a 400 that names a field.
+// fieldError returns a 400 that names a field, if a signup has it. Other names are not repeated, since the key has not been checked yet: a name
+// may be a key.
 func fieldError(name, what string) *Error {
-	broken := signup.NewRuleError(name, what)
-	return &Error{Status: http.StatusBadRequest, Field: broken.Field, Detail: broken.Error()}
+	if !known(name) {
+		return malformed("A field that a signup does not have %s", what)
+	}
+	return &Error{Status: http.StatusBadRequest, Field: name, Rule: what, Detail: name + " " + what}
 }
 
 // known reports whether a signup may have a field of this name.

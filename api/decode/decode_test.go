@@ -45,6 +45,7 @@ func TestDecodeSignup(t *testing.T) {
 		{"the key is taken out", JSON, `{"api_key":"k","url":"/"}`, signup.Fields{"url": "/"}, "k"},
 		{"white space may stand anywhere in JSON", JSON, "\t{ \"user_name\" :\r\n\"Ada\" , \"url\"\t: null }", signup.Fields{"user_name": "Ada"}, ""},
 		{"escapes are decoded", JSON, `{"user\u005fname":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00 \u2028"}`, signup.Fields{"user_name": "\"\\/\b\f\n\r\té😀 \u2028"}, ""},
+		{"a byte order mark before JSON is ignored", JSON, "\ufeff{\"user_name\":\"Ada\"}", signup.Fields{"user_name": "Ada"}, ""},
 		{"an unpaired surrogate is kept for the rule", JSON, `{"user_name":"a\ud800b"}`, signup.Fields{"user_name": "a\xed\xa0\x80b"}, ""},
 		{"a low surrogate first is kept for the rule", JSON, `{"user_name":"\udc00\ud800"}`, signup.Fields{"user_name": "\xed\xb0\x80\xed\xa0\x80"}, ""},
 		{"a high surrogate before a pair is kept alone", JSON, `{"user_name":"\ud800\ud83d\ude00"}`, signup.Fields{"user_name": "\xed\xa0\x80😀"}, ""},

@@ -11,8 +11,11 @@ import (
 )
 
 // form reads application/x-www-form-urlencoded (WHATWG URL section 5.1). Unlike that text it refuses an invalid escape, which
-// shows that the sender does not encode its values.
+// shows that the sender does not encode its values, and JSON under the media type that many clients send by default.
 func (in *reading) form(body string) error {
+	if looksLikeJSON(body) {
+		return malformed("The body looks like JSON, but is sent as a form: send Content-Type: application/json")
+	}
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" {
 			continue
@@ -31,6 +34,15 @@ func (in *reading) form(body string) error {
 		}
 	}
 	return nil
+}
+
+// looksLikeJSON reports whether a form begins like a JSON object or array, percent-encoded or not. No field of a signup begins so.
+func looksLikeJSON(body string) bool {
+	start := strings.TrimLeft(strings.TrimPrefix(body, "\ufeff"), " \t\r\n+")
+	if decoded, err := url.PathUnescape(start[:min(len(start), 3)]); err == nil {
+		start = decoded
+	}
+	return strings.HasPrefix(start, "{") || strings.HasPrefix(start, "[")
 }
 
 // multipart reads multipart/form-data (RFC 7578). A file is refused where a signup has a text.

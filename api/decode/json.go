@@ -12,13 +12,13 @@ import (
 )
 
 // json reads one JSON object (RFC 8259). encoding/json checks the syntax but does not decode: it takes the last of repeated
-// names, matches names in any case, and replaces unpaired surrogates and invalid UTF-8 in silence.
+// names, matches names in any case, and replaces unpaired surrogates and invalid UTF-8 in silence. A byte order mark at the start is
+// ignored, as section 8.1 allows.
 func (in *reading) json(body []byte) error {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	switch {
 	case len(body) == 0:
 		return malformed("The body is empty: send a JSON object, {} at least")
-	case bytes.HasPrefix(body, []byte("\ufeff")):
-		return malformed("The body begins with a byte order mark: send the JSON without it")
 	case !utf8.Valid(body):
 		return malformed("The body is not valid UTF-8: encode it so")
 	case !json.Valid(body): // the error names the byte, whatever stands before it
@@ -37,7 +37,7 @@ func (in *reading) json(body []byte) error {
 	return err
 }
 
-// syntaxError returns a 400 that names the byte at fault, counted from 1.
+// syntaxError returns a 400 that names the byte at fault, counted from 1, without a byte order mark.
 func syntaxError(err error) *Error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"proofstream/stream/signup"
 )
 
 // defaultSite is the site whose keys and origins come from the variables without an index.
@@ -24,6 +26,9 @@ type Config struct {
 	// GeneratedKey is a random key for this run, the only one of the default site. It is empty when the environment has a key
 	// for that site.
 	GeneratedKey string `env:"-"`
+
+	// Hooks are the webhooks, in order. Their options are valid: hook.New accepts them.
+	Hooks []Hook `env:"-"`
 
 	// DataDir holds the embedded log and the certificates.
 	DataDir string `env:"DATA_DIR" envDefault:"data"`
@@ -96,14 +101,17 @@ type Site struct {
 	Name    string
 	Keys    []string // API keys that may post for it; at least one, and none of another site
 	Origins []string // patterns that origin.Parse accepts; at least one
+	Names   signup.Names
 }
 
-// variables are all variables except those of indexed sites: the settings of Config, and those that Sites is made from.
+// variables are all variables except those of indexed sites and of webhooks: the settings of Config, and those that Sites is made from.
 type variables struct {
 	Config
 	Keys     []string `env:"API_KEYS"`
 	KeysFile string   `env:"API_KEYS_FILE"`
 	Origins  []string `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:*,http://127.0.0.1:*"`
+
+	Names signup.Names `env:"NAMES" envDefault:"full"`
 }
 
 // readConfig reads the configuration from environ, which is as os.Environ returns it, and from the files that it names. The
@@ -127,6 +135,7 @@ func readConfig(environ []string) (Config, error) {
 	p.checkTLS(&c)
 	p.checkLog(&c)
 	p.readSites(&c, v, known)
+	p.readHooks(&c, known)
 
 	if len(p.found) > 0 {
 		return Config{}, p.err()

@@ -12,10 +12,11 @@ import (
 	"proofstream/cmd/proofstream/e2e"
 )
 
-// documented returns the default of each variable, those of one indexed site included.
+// documented returns the default of each variable, those of one indexed site and of one webhook included.
 func documented() map[string]string {
 	all := make(map[string]string)
-	for _, f := range append(envFields(&variables{}, envPrefix), envFields(&siteVariables{}, envPrefix+"SITES_0_")...) {
+	fields := append(envFields(&variables{}, envPrefix), envFields(&siteVariables{}, envPrefix+"SITES_0_")...)
+	for _, f := range append(fields, envFields(&hookVariables{}, envPrefix+"HOOKS_0_")...) {
 		all[f.Key] = f.DefaultValue
 	}
 	return all

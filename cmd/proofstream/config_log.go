@@ -32,7 +32,7 @@ func (c Config) LogValue() slog.Value {
 	}
 	var sites []any
 	for _, s := range c.Sites {
-		sites = append(sites, slog.Group(s.Name, "keys", len(s.Keys), "origins", s.Origins))
+		sites = append(sites, slog.Group(s.Name, "keys", len(s.Keys), "origins", s.Origins, "names", s.Names.String()))
 	}
 	attrs = append(attrs, slog.Bool("generated_key", c.GeneratedKey != ""), slog.Group("sites", sites...))
 	return slog.GroupValue(attrs...)

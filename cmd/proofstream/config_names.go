@@ -13,7 +13,14 @@ const envPrefix = "PROOF_"
 
 // siteVariable matches the variables of indexed sites, at most 10,000 of them. An index has no leading zero, so that each
 // variable has one spelling.
-var siteVariable = regexp.MustCompile(`^PROOF_SITES_(0|[1-9][0-9]{0,3})_(NAME|API_KEYS|ALLOWED_ORIGINS)$`)
+var siteVariable = regexp.MustCompile(`^PROOF_SITES_(0|[1-9][0-9]{0,3})_(NAME|API_KEYS|ALLOWED_ORIGINS|NAMES)$`)
+
+// hookVariable matches the variables of webhooks, in the same way.
+var hookVariable = regexp.MustCompile(`^PROOF_HOOKS_(0|[1-9][0-9]{0,3})_` +
+	`(NAME|SITE|FROM|SECRET|SECRET_FILE|SIGNATURE|USER_NAME|OFFER_NAME|IMG_PATH|PLACE|URL|KIND|WHEN|RETRACT_WHEN|KEY)$`)
+
+// hookPrefix matches the prefix of such a variable, also with leading zeros.
+var hookPrefix = regexp.MustCompile(`^PROOF_HOOKS_[0-9]{1,4}_`)
 
 // sitePrefix matches the prefix of such a variable, also with leading zeros.
 var sitePrefix = regexp.MustCompile(`^PROOF_SITES_[0-9]{1,4}_`)
@@ -29,7 +36,7 @@ func (p *problems) knownVariables(environ []string) map[string]string {
 			continue
 		}
 		switch {
-		case names[name] || siteVariable.MatchString(name):
+		case names[name] || siteVariable.MatchString(name) || hookVariable.MatchString(name):
 			known[name] = value
 		case name == "PROOF_FSYNC":
 			p.add(name, "no such variable; there is no durability setting: a signup is on disk before it is acknowledged")
@@ -40,7 +47,7 @@ func (p *problems) knownVariables(environ []string) map[string]string {
 	return known
 }
 
-// knownNames returns the names of all variables except those of indexed sites.
+// knownNames returns the names of all variables except those of indexed sites and of webhooks.
 func knownNames() map[string]bool {
 	names := make(map[string]bool)
 	for _, f := range envFields(&variables{}, envPrefix) {
@@ -72,7 +79,7 @@ func printable(name string) string {
 	return name
 }
 
-// nearest returns the known name, or name of an indexed site's variable, with the fewest edits to the given one. Of several it
+// nearest returns the known name, or name of an indexed site's or a webhook's variable, with the fewest edits to the given one. Of several it
 // is the first in the alphabet.
 func nearest(name string, names map[string]bool) string {
 	best, least := "", -1
@@ -90,6 +97,13 @@ func nearest(name string, names map[string]bool) string {
 		site = envPrefix + "SITES_0_"
 	}
 	for _, f := range envFields(&siteVariables{}, site) {
+		try(f.Key)
+	}
+	hook := hookPrefix.FindString(name)
+	if hook == "" || !hookVariable.MatchString(hook+"NAME") {
+		hook = envPrefix + "HOOKS_0_"
+	}
+	for _, f := range envFields(&hookVariables{}, hook) {
 		try(f.Key)
 	}
 	return best

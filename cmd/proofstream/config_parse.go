@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"proofstream/stream/signup"
 )
 
 // parse returns the variables, and adds a problem for each value that cannot be parsed.
@@ -49,6 +51,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 		reflect.TypeFor[time.Duration]():  func(s string) (any, error) { return parseDuration(s) },
 		reflect.TypeFor[[]string]():       func(s string) (any, error) { return parseList(s) },
 		reflect.TypeFor[[]netip.Prefix](): func(s string) (any, error) { return parsePrefixes(s) },
+		reflect.TypeFor[signup.Names]():   func(s string) (any, error) { return signup.ParseNames(s) },
 	}
 }
 

@@ -28,6 +28,7 @@ func TestEachProblemNamesItsVariableAndTheWayOut(t *testing.T) {
 		"a number that overflows":               {"PROOF_RETAIN=99999999999999999999", "PROOF_RETAIN", "out of range"},
 		"a negative number":                     {"PROOF_RETAIN=-1", "PROOF_RETAIN", "1 to 1000000"},
 		"zero where it means nothing":           {"PROOF_MAX_SUBSCRIBERS=0", "PROOF_MAX_SUBSCRIBERS", "from 1"},
+		"a policy for names in capitals":        {"PROOF_NAMES=First", "PROOF_NAMES", "write full, first, initial or none"},
 		"a negative number where zero is off":   {"PROOF_RATE_LIMIT=-1", "PROOF_RATE_LIMIT", "from 0"},
 		"as many, for one address":              {"PROOF_MAX_SUBSCRIBERS_PER_ADDRESS=-1", "PROOF_MAX_SUBSCRIBERS_PER_ADDRESS", "from 0"},
 		"a buffer that would take the memory":   {"PROOF_BUFFER=65537", "PROOF_BUFFER", "to 65536"},

@@ -16,6 +16,7 @@ import (
 
 	"proofstream/api/origin"
 	"proofstream/stream"
+	"proofstream/stream/signup"
 )
 
 // minKeyLength is the least length of an API key, in characters.
@@ -32,6 +33,8 @@ type siteVariables struct {
 	Name    string   `env:"NAME"`
 	Keys    []string `env:"API_KEYS"`
 	Origins []string `env:"ALLOWED_ORIGINS"`
+
+	Names signup.Names `env:"NAMES"` // unset: that of the default site
 }
 
 // readSites fills c.Sites: the default site, then the indexed ones.
@@ -53,7 +56,7 @@ func (p *problems) readSites(c *Config, v variables, known map[string]string) {
 // not, since each node would have another.
 func (p *problems) readDefaultSite(c *Config, v variables, owner map[string]string) Site {
 	const keysVariable, fileVariable = "PROOF_API_KEYS", "PROOF_API_KEYS_FILE"
-	site := Site{Name: defaultSite, Origins: v.Origins}
+	site := Site{Name: defaultSite, Origins: v.Origins, Names: v.Names}
 	site.Keys = p.addKeys(keysVariable, v.Keys, nil, owner)
 	site.Keys = p.addKeys(fileVariable, p.readKeyFile(fileVariable, v.KeysFile), site.Keys, owner)
 	p.checkOrigins("PROOF_ALLOWED_ORIGINS", v.Origins)
@@ -82,7 +85,7 @@ func (p *problems) siteIndexes(known map[string]string) []int {
 	return slices.Compact(indexes)
 }
 
-// readSite returns the site whose variables have the prefix. The library can read all sites as one slice, but stops without an
+// readSite returns the site whose variables have the prefix. The sites before it begin with the default one. The library can read all sites as one slice, but stops without an
 // error at a gap, and at the first site with a problem.
 func (p *problems) readSite(prefix string, known map[string]string, before []Site, owner map[string]string) Site {
 	var v siteVariables
@@ -104,7 +107,10 @@ func (p *problems) readSite(prefix string, known map[string]string, before []Sit
 		p.add(prefix+"ALLOWED_ORIGINS", "missing; write the pages that may subscribe, such as https://shop.example.com")
 	}
 	p.checkOrigins(prefix+"ALLOWED_ORIGINS", v.Origins)
-	return Site{v.Name, p.addKeys(prefix+"API_KEYS", v.Keys, nil, owner), v.Origins}
+	if known[prefix+"NAMES"] == "" {
+		v.Names = before[0].Names
+	}
+	return Site{v.Name, p.addKeys(prefix+"API_KEYS", v.Keys, nil, owner), v.Origins, v.Names}
 }
 
 // addKeys returns the existing keys of a site and those of a variable, each once. A key of another site is a problem, since the

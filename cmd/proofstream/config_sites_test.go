@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"proofstream/stream/signup"
 )
 
 // siteEnviron is the environment of one indexed site.
@@ -16,11 +18,11 @@ func siteEnviron(index, name, keys, origins string) []string {
 
 func TestSitesFollowTheDefaultInOrder(t *testing.T) {
 	environ := []string{"PROOF_API_KEYS=" + keyA}
-	want := []Site{{"default", []string{keyA}, []string{"http://localhost:*", "http://127.0.0.1:*"}}}
+	want := []Site{{"default", []string{keyA}, []string{"http://localhost:*", "http://127.0.0.1:*"}, signup.FullNames}}
 	for i, index := range strings.Fields("0 1 2 3 4 5 6 7 8 9 10 11") {
 		name, key := "shop-"+index, strings.Repeat(string(rune('c'+i)), 16)
 		environ = append(siteEnviron(index, name, key+" , "+key+"2,", "https://"+name+".example"), environ...)
-		want = append(want, Site{name, []string{key, key + "2"}, []string{"https://" + name + ".example"}})
+		want = append(want, Site{name, []string{key, key + "2"}, []string{"https://" + name + ".example"}, signup.FullNames})
 	}
 	if got := configOf(t, environ...).Sites; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -48,6 +50,7 @@ func TestEachSiteProblemIsFound(t *testing.T) {
 		"a short key":           {siteEnviron("0", "shop", "short", "*"), "PROOF_SITES_0_API_KEYS", "key 1 is shorter"},
 		"no origins":            {siteEnviron("0", "shop", keyA, " "), "PROOF_SITES_0_ALLOWED_ORIGINS", "missing"},
 		"an origin with a path": {siteEnviron("0", "shop", keyA, "https://a.example/b"), "PROOF_SITES_0_ALLOWED_ORIGINS", "path"},
+		"another policy":        {append(good, "PROOF_SITES_0_NAMES=last"), "PROOF_SITES_0_NAMES", "write full, first, initial or none"},
 		"a first index of one":  {siteEnviron("1", "shop", keyA, "*"), "PROOF_SITES_0_NAME", "there is a site 1"},
 		"a gap":                 {append(siteEnviron("2", "b", keyB, "*"), good...), "PROOF_SITES_1_NAME", "there is a site 2"},
 		"an index of a million": {[]string{"PROOF_SITES_1000000_NAME=a"}, "PROOF_SITES_1000000_NAME", "PROOF_SITES_0_NAME"},
@@ -67,6 +70,16 @@ func TestEachSiteProblemIsFound(t *testing.T) {
 				t.Errorf("got %q, want one problem of %s with %q", got, test.variable, test.text)
 			}
 		})
+	}
+}
+
+func TestNamesOfASiteDefaultToThoseOfTheFirst(t *testing.T) {
+	environ := append(siteEnviron("0", "shop", keyA, "*"), siteEnviron("1", "blog", keyB, "*")...)
+	got := configOf(t, append(environ, "PROOF_NAMES=initial", "PROOF_SITES_1_NAMES=full")...).Sites
+	for i, want := range []signup.Names{signup.InitialNames, signup.InitialNames, signup.FullNames} {
+		if got[i].Names != want {
+			t.Errorf("site %s has %s, want %s", got[i].Name, got[i].Names, want)
+		}
 	}
 }
 
@@ -137,7 +150,7 @@ func TestTheLoggedConfigurationHoldsNoSecret(t *testing.T) {
 	}
 	for name := range knownNames() {
 		switch name {
-		case "PROOF_API_KEYS", "PROOF_API_KEYS_FILE", "PROOF_ALLOWED_ORIGINS": // logged as sites
+		case "PROOF_API_KEYS", "PROOF_API_KEYS_FILE", "PROOF_ALLOWED_ORIGINS", "PROOF_NAMES": // logged as sites
 			continue
 		}
 		if !strings.Contains(out.String(), name+"=") {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"proofstream/cmd/proofstream/e2e"
+	"proofstream/stream/signup"
 )
 
 const (
@@ -99,6 +100,7 @@ func TestEachVariableReachesItsField(t *testing.T) {
 		{"PROOF_API_KEYS", keyA, func(c Config) any { return c.Sites[0].Keys }, []string{keyA, keyB}},
 		{"PROOF_API_KEYS_FILE", keys, func(c Config) any { return c.GeneratedKey }, ""},
 		{"PROOF_ALLOWED_ORIGINS", "https://a.example,*", func(c Config) any { return c.Sites[0].Origins }, []string{"https://a.example", "*"}},
+		{"PROOF_NAMES", "first", func(c Config) any { return c.Sites[0].Names }, signup.FirstNames},
 		{"PROOF_DATA_DIR", "/var/lib/proof stream", func(c Config) any { return c.DataDir }, "/var/lib/proof stream"},
 		{"PROOF_NATS_URL", "nats://a:4222, b:4222", func(c Config) any { return c.NATSURL }, "nats://a:4222,b:4222"},
 		{"PROOF_NATS_CREDS_FILE", creds, func(c Config) any { return c.NATSCredsFile }, creds},

@@ -12,29 +12,31 @@ import (
 var allowedImports = map[string][]string{
 	"proofstream/stream":           {},
 	"proofstream/stream/hostname":  {},
-	"proofstream/stream/signup":    {"proofstream/stream/hostname"},
+	"proofstream/stream/signup":    {"proofstream/stream/hostname", "github.com/clipperhouse/uax29/v2"},
 	"proofstream/stream/registry":  {"proofstream/stream"},
 	"proofstream/stream/sqlitelog": {"proofstream/stream", "modernc.org/sqlite"},
 	"proofstream/stream/natslog":   {"proofstream/stream", "github.com/nats-io/nats.go"},
 	"proofstream/api": {
-		"proofstream/api/auth", "proofstream/api/decode", "proofstream/api/origin", "proofstream/api/sse", "proofstream/api/static",
+		"proofstream/api/auth", "proofstream/api/decode", "proofstream/api/hook", "proofstream/api/origin", "proofstream/api/sse", "proofstream/api/static",
 		"proofstream/stream", "proofstream/stream/signup", "proofstream/stream/registry",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang",
 	},
 	"proofstream/api/auth":   {},
 	"proofstream/api/decode": {"proofstream/stream/signup", "github.com/go-json-experiment/json"},
+	"proofstream/api/hook":   {"proofstream/stream", "proofstream/stream/signup", "github.com/go-json-experiment/json"},
 	"proofstream/api/origin": {"proofstream/stream/hostname", "github.com/rs/cors", "golang.org/x/net"},
 	"proofstream/api/sse":    {"proofstream/stream", "proofstream/stream/registry"},
 	"proofstream/api/static": {"github.com/andybalholm/brotli", "github.com/tdewolff/minify/v2"},
 	"proofstream/assets":     {},
 	"proofstream/cmd/proofstream": {
-		"proofstream/api", "proofstream/api/origin", "proofstream/api/sse", "proofstream/assets", "proofstream/stream", "proofstream/stream/hostname",
-		"proofstream/stream/registry", "proofstream/stream/natslog", "proofstream/stream/sqlitelog", "github.com/caarlos0/env/v11",
+		"proofstream/api", "proofstream/api/hook", "proofstream/api/origin", "proofstream/api/sse", "proofstream/assets", "proofstream/stream", "proofstream/stream/hostname",
+		"proofstream/stream/registry", "proofstream/stream/natslog", "proofstream/stream/signup", "proofstream/stream/sqlitelog", "github.com/caarlos0/env/v11",
 	},
 
 	// Only tests import these packages and the NATS server: see TestProgramsContainNoTestPackage.
 	"proofstream/stream/waitfor":          {},
 	"proofstream/stream/ssetest":          {},
+	"proofstream/api/hook/hooktest":       {},
 	"proofstream/stream/logtest":          {"proofstream/stream", "proofstream/stream/waitfor"},
 	"proofstream/stream/natslog/natstest": {"proofstream/stream/waitfor", "github.com/nats-io/nats.go"},
 	"proofstream/cmd/proofstream/e2e": {
@@ -77,8 +79,9 @@ func TestPackagesImportOnlyWhatIsAllowed(t *testing.T) {
 func TestProgramsContainNoTestPackage(t *testing.T) {
 	for path := range strings.FieldsSeq(goList(t, "-deps", "proofstream/cmd/proofstream", "proofstream/cmd/loadgen")) {
 		switch path {
-		case "testing", "proofstream/stream/waitfor", "proofstream/stream/ssetest", "proofstream/stream/logtest",
-			"proofstream/stream/natslog/natstest", "proofstream/cmd/proofstream/e2e", "github.com/nats-io/nats-server/v2/server":
+		case "testing", "proofstream/stream/waitfor", "proofstream/stream/ssetest", "proofstream/stream/logtest", "proofstream/api/hook/hooktest",
+			"proofstream/stream/natslog/natstest", "proofstream/cmd/proofstream/e2e", "github.com/nats-io/nats-server/v2/server",
+			"github.com/pb33f/libopenapi", "github.com/pb33f/libopenapi-validator":
 			t.Errorf("a program contains %s", path)
 		}
 	}

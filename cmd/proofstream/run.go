@@ -76,8 +76,13 @@ func (s *service) assemble() error {
 	if err != nil {
 		return err
 	}
+	hooks, err := hooksOf(s.cfg)
+	if err != nil {
+		return err
+	}
 	o := api.Options{
 		Sites:  sites,
+		Hooks:  hooks,
 		Assets: assets.Files,
 		Retry:  s.cfg.Retry,
 		Grace:  s.cfg.ShutdownGrace,
@@ -123,7 +128,7 @@ func sitesOf(cfg Config) ([]api.Site, error) {
 		if i > 0 {
 			variable = fmt.Sprintf("PROOF_SITES_%d_ALLOWED_ORIGINS", i-1)
 		}
-		sites = append(sites, api.Site{Name: site.Name, Keys: site.Keys, Origins: origins, OriginsVariable: variable})
+		sites = append(sites, api.Site{Name: site.Name, Keys: site.Keys, Origins: origins, OriginsVariable: variable, Names: site.Names})
 	}
 	return sites, nil
 }

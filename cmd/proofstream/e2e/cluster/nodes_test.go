@@ -110,8 +110,20 @@ func TestClusterEraseElsewhere(t *testing.T) {
 	a.Erase(t, erased)
 	link.Rate.Store(0)
 	s.Await(t, "the last event", func() bool { return s.LastID != "" && e2e.Sequence(s.LastID) > e2e.Sequence(last) })
-	if got := e2e.IDs(e2e.OfKind(s.Received(), "signup")); got[0] != first || len(got) != 2002 || slices.Contains(got, erased) || len(s.AllEnds()) != 0 {
-		t.Errorf("got %d signups, want 2002 without the erased one; and ends %v", len(got), s.AllEnds())
+	keyed, _, err := a.PostKeyed("order-1042")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/signup?idempotency_key=order-1042": 204, "/signup?idempotency_key=order-1043": 404} {
+		if got := b.Request(t, "DELETE", path, "", "Authorization: Bearer "+b.Key).Status; got != want {
+			t.Errorf("DELETE %s on the other node: got %d, want %d", path, got, want)
+		}
+	}
+	if retracted := s.AwaitEvents(t, "retract", 2)[1].Data; !strings.Contains(retracted, keyed) {
+		t.Errorf("retracted %s, want %s", retracted, keyed)
+	}
+	if got := e2e.IDs(e2e.OfKind(s.Received(), "signup")); got[0] != first || len(got) != 2003 || slices.Contains(got, erased) || len(s.AllEnds()) != 0 {
+		t.Errorf("got %d signups, want 2003 without the erased one; and ends %v", len(got), s.AllEnds())
 	}
 }
 

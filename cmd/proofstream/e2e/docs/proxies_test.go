@@ -1,6 +1,8 @@
 package docs
 
 import (
+	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"proofstream/cmd/proofstream/e2e"
+	"proofstream/stream/waitfor"
 )
 
 // The README shows the tested proxy configurations word for word.
@@ -28,6 +31,7 @@ func TestNginxRecipe(t *testing.T) {
 	e2e.Need(t, "nginx")
 	p, a, address := proxied(t)
 	throughProxy(t, p, a, address, e2e.NginxByRecipe(t, p, a, address))
+	checkPostsOfThoseWhoCloseAtOnce(t, p, a, address)
 }
 
 // Streams pass Caddy at once, and limits apply to the visitor's address.
@@ -65,6 +69,30 @@ func throughProxy(t *testing.T, p *e2e.Program, a e2e.Authority, address string,
 	front := e2e.StartProxy(t, a, address, proxy)
 	checkStreamsPassAtOnce(t, p, front)
 	checkVisitorsAreDistinguished(t, front)
+}
+
+// checkPostsOfThoseWhoCloseAtOnce checks that the proxy passes on the post of a backend that writes it and closes its connection at once.
+func checkPostsOfThoseWhoCloseAtOnce(t *testing.T, p *e2e.Program, a e2e.Authority, address string) {
+	t.Helper()
+	const posts, body = 40, "user_name=Hasty"
+	var before, now struct{ Events int }
+	stats := func(into any) {
+		if err := json.Unmarshal([]byte(p.Get(t, "/stats").Body), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stats(&before)
+	for range posts {
+		conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: a.Pool, ServerName: "proof.example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /signup HTTP/1.1\r\nHost: proof.example.com\r\nX-API-Key: %s\r\n"+
+			"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", e2e.TestKey, len(body), body)
+		conn.Close()
+	}
+	waitfor.Until(t, waitfor.Patience, func() bool { stats(&now); return now.Events == before.Events+posts },
+		func() string { return fmt.Sprintf("%d of %d were stored", now.Events-before.Events, posts) })
 }
 
 // checkStreamsPassAtOnce checks that the ready event and each signup pass the proxy before the next one is posted, over HTTP/2.
