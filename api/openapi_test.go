@@ -2,46 +2,46 @@ package api
 
 import (
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
-	"github.com/pb33f/libopenapi"
-	validator "github.com/pb33f/libopenapi-validator"
-	"github.com/pb33f/libopenapi-validator/config"
-	"github.com/pb33f/libopenapi/datamodel"
 
 	"proofstream/api/decode"
 	"proofstream/api/static"
 )
 
-// description is the OpenAPI description, and what holds requests and responses to it.
-type description struct {
-	libopenapi.Document
-	validator.Validator
-}
-
-func readDescription(t *testing.T) description {
-	t.Helper()
-	quiet := &datamodel.DocumentConfiguration{Logger: slog.New(slog.DiscardHandler)}
-	document, err := libopenapi.NewDocumentWithConfiguration(openAPI, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, errs := validator.NewValidator(document, config.WithURLEncodedBodyValidation(), config.WithFormatAssertions())
-	if errs != nil {
-		t.Fatal(errs)
-	}
-	return description{document, v}
-}
-
 func TestDescriptionIsValidOpenAPI(t *testing.T) {
 	d := readDescription(t)
-	if valid, errs := d.ValidateDocument(); !valid {
-		t.Errorf("got %v", errs)
+	if version := d.document["openapi"]; version != "3.1.0" {
+		t.Errorf("got version %v", version)
+	}
+	components := d.child(node{value: d.document}, "components")
+	for name := range d.child(components, "schemas").value {
+		if _, err := d.schemas.Compile("openapi.json#/components/schemas/" + name); err != nil {
+			t.Errorf("schema %s: %v", name, err)
+		}
+	}
+	ids := make(map[any]bool)
+	paths := d.child(node{value: d.document}, "paths")
+	for path, item := range paths.value {
+		for method := range item.(map[string]any) {
+			if method == "servers" { // of another listener
+				continue
+			}
+			operation, err := d.operation(method, path)
+			if id := operation.value["operationId"]; err != nil || id == nil || ids[id] || len(d.child(operation, "responses").value) == 0 {
+				t.Errorf("%s %s: got operationId %v, want one of its own, and responses; %v", method, path, id, err)
+			}
+			ids[operation.value["operationId"]] = true
+			for status := range d.child(operation, "responses").value {
+				if d.child(d.child(operation, "responses"), status).value["description"] == nil {
+					t.Errorf("%s %s: response %s has no description, or its reference leads nowhere", method, path, status)
+				}
+			}
+		}
 	}
 	h := serve(t)
 	for _, method := range []string{"GET", "HEAD"} {
@@ -61,22 +61,20 @@ func TestDescriptionHasEveryRoute(t *testing.T) {
 	var routes []string
 	for _, route := range serve(t).routes(files).(*echo.Echo).Routes() {
 		path := strings.NewReplacer(":id", "{id}", ":name", "{name}").Replace(route.Path)
-		if route.Method != "HEAD" && !strings.HasPrefix(path, "/hooks") {
+		if route.Method != "HEAD" {
 			routes = append(routes, route.Method+" "+path)
 		}
 	}
-	model, err := readDescription(t).BuildV3Model()
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := readDescription(t)
 	var described []string
-	for path, item := range model.Model.Paths.PathItems.FromOldest() {
-		for method := range item.GetOperations().FromOldest() {
-			if path != "/metrics" && path != "/hooks/{name}" {
+	for path, item := range d.child(node{value: d.document}, "paths").value {
+		for method := range item.(map[string]any) {
+			if path != "/metrics" {
 				described = append(described, strings.ToUpper(method)+" "+path)
 			}
 		}
 	}
+	slices.Sort(described)
 	slices.Sort(routes)
 	slices.Sort(described)
 	if !slices.Equal(slices.Compact(routes), described) {
@@ -92,10 +90,9 @@ func (d description) check(t *testing.T, h *harness, method, path, body string, 
 		t.Fatal(err)
 	}
 	setHeaders(r, headers)
-	if valid, errs := d.ValidateHttpRequestSync(r); valid != sound {
-		t.Errorf("the request is valid: %t, want %t: %v", valid, sound, errs)
+	if err := d.checkRequest(r, body); (err == nil) != sound {
+		t.Errorf("the request is as described: want %t, got %v", sound, err)
 	}
-	r.Body = io.NopCloser(strings.NewReader(body))
 	resp, err := h.client.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -104,8 +101,8 @@ func (d description) check(t *testing.T, h *harness, method, path, body string, 
 	if resp.StatusCode != status {
 		t.Errorf("got %d, want %d", resp.StatusCode, status)
 	}
-	if valid, errs := d.ValidateHttpResponse(r, resp); !valid {
-		t.Errorf("the response %d is not as described: %v", resp.StatusCode, errs)
+	if err := d.checkResponse(r, resp); err != nil {
+		t.Errorf("the response %d is not as described: %v", resp.StatusCode, err)
 	}
 }
 
@@ -184,7 +181,7 @@ func TestDescriptionRefusesOtherResponses(t *testing.T) {
 	} {
 		r, _ := http.NewRequest(tt.method, "http://proof.example"+tt.path, nil)
 		resp := &http.Response{StatusCode: tt.status, Header: http.Header{"Content-Type": {tt.media}}, Body: io.NopCloser(strings.NewReader(tt.body))}
-		if valid, _ := d.ValidateHttpResponse(r, resp); valid {
+		if d.checkResponse(r, resp) == nil {
 			t.Errorf("%s is as described", tt.name)
 		}
 	}
