@@ -58,6 +58,57 @@ func TestEachSendersDeliveryReachesThePage(t *testing.T) {
 	}
 }
 
+// A delivery of each sender makes a card on an open page, and its refund takes it off.
+func TestEachSendersDeliveryMakesACard(t *testing.T) {
+	p := e2e.Start(t, environOf(t)...)
+	tab := p.Open(t, `data-duration="60000" data-cooldown="0"`)
+	for i, s := range hooktest.Senders() {
+		deliver(t, p, s, s.Secret, s.Order, "stored")
+		e2e.AwaitShows(t, tab, i+1)
+		deliver(t, p, s, s.Secret, s.Refund, "withdrawn")
+		e2e.AwaitJS(t, tab, fmt.Sprintf("seen.filter(e => e.reason == 'retracted').length == %d && !document.querySelector('.visible')", i+1))
+	}
+}
+
+// With PROOF_NAMES=first the rest of a name is in no file of the data directory, whoever sends it and in whatever form.
+func TestNamesPolicyKeepsSurnamesOutOfEveryFile(t *testing.T) {
+	const surname = "Lovelace"
+	p := e2e.Start(t, append(environOf(t), "PROOF_NAMES=first")...)
+	page := p.Follow(t, "")
+	p.Post(t, "user_name=Ada "+surname)
+	if got := p.Request(t, "POST", "/signup", "user_name=Ada+"+surname+"&api_key="+p.Key, "Content-Type: application/x-www-form-urlencoded").Status; got != 200 {
+		t.Fatalf("a form: got %d", got)
+	}
+	posted := 2
+	for _, s := range hooktest.Senders() {
+		if strings.Contains(s.Order.Body, surname) {
+			deliver(t, p, s, s.Secret, s.Order, "stored")
+			posted++
+		}
+	}
+	if posted < 4 {
+		t.Fatalf("%d signups with the surname, want those of several senders too", posted)
+	}
+	for _, e := range page.AwaitEvents(t, "signup", posted) {
+		if name := e.Field("user_name"); name != "Ada" {
+			t.Errorf("got the name %q, want Ada", name)
+		}
+	}
+	err := filepath.WalkDir(p.Dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if strings.Contains(string(content), surname) {
+			t.Errorf("%s holds the surname", path)
+		}
+		return err
+	})
+	if err != nil || strings.Contains(p.Stderr.String(), surname) {
+		t.Errorf("%v; the log holds the surname: %t", err, strings.Contains(p.Stderr.String(), surname))
+	}
+}
+
 // deliver posts a delivery that its sender signs now.
 func deliver(t *testing.T, p *e2e.Program, s hooktest.Sender, secret string, d hooktest.Delivery, want string) {
 	t.Helper()
