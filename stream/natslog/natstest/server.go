@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 
 	"proofstream/stream/waitfor"
@@ -77,19 +76,6 @@ func (s *Server) Kill() {
 
 // PID returns the id of the process of a server that runs.
 func (s *Server) PID() int { return s.process.Pid }
-
-// Pause stops the server's execution until Resume. Its connections stay open. The server has to run.
-func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
-
-// Resume ends Pause.
-func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig os.Signal) {
-	s.t.Helper()
-	if err := s.process.Signal(sig); err != nil {
-		s.t.Fatalf("signal NATS server %s: %v", s.Name, err)
-	}
-}
 
 var (
 	mu    sync.Mutex // guards built
