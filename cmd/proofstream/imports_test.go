@@ -35,6 +35,7 @@ var allowedImports = map[string][]string{
 
 	// Only tests import these packages and the NATS server: see TestProgramsContainNoTestPackage.
 	"proofstream/stream/waitfor":          {},
+	"proofstream/stream/clocktest":        {},
 	"proofstream/stream/ssetest":          {},
 	"proofstream/api/hook/hooktest":       {},
 	"proofstream/stream/logtest":          {"proofstream/stream", "proofstream/stream/waitfor"},
@@ -79,7 +80,7 @@ func TestPackagesImportOnlyWhatIsAllowed(t *testing.T) {
 func TestProgramsContainNoTestPackage(t *testing.T) {
 	for path := range strings.FieldsSeq(goList(t, "-deps", "proofstream/cmd/proofstream", "proofstream/cmd/loadgen")) {
 		switch path {
-		case "testing", "proofstream/stream/waitfor", "proofstream/stream/ssetest", "proofstream/stream/logtest", "proofstream/api/hook/hooktest",
+		case "testing", "proofstream/stream/waitfor", "proofstream/stream/clocktest", "proofstream/stream/ssetest", "proofstream/stream/logtest", "proofstream/api/hook/hooktest",
 			"proofstream/stream/natslog/natstest", "proofstream/cmd/proofstream/e2e", "github.com/nats-io/nats-server/v2/server",
 			"github.com/santhosh-tekuri/jsonschema/v6", "go.yaml.in/yaml/v3":
 			t.Errorf("a program contains %s", path)
