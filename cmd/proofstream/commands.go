@@ -29,6 +29,8 @@ type invocation struct {
 // commands returns the commands in the order of usage. Without a command the program runs the service.
 func commands() []command {
 	return []command{
+		{"check", "", 0, 0, "prints the configuration without secrets, or every problem of it; starts nothing", check},
+		{"healthcheck", "", 0, 0, "asks the service that the same environment configures whether it is ready", healthcheck},
 		{"backup", "FILE", 1, 1, "writes a consistent copy of the embedded event log, also while the service runs", backup},
 		{"export", "[SITE]", 0, 1, "prints all kept signups of a site, oldest first, one JSON object a line", export},
 		{"version", "", 0, 0, "prints version, revision and Go version", version},

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,8 +124,8 @@ func readConfig(environ []string) (Config, error) {
 	v := p.parse(known)
 
 	c := v.Config
-	if len(c.ACMEHosts) > 0 && known["PROOF_ADDR"] == "" {
-		c.Addr = ":443"
+	if known["PROOF_ADDR"] == "" {
+		c.Addr = p.defaultAddr(c, environ)
 	}
 	if known["PROOF_MAX_SUBSCRIBERS"] == "" {
 		c.MaxSubscribers = defaultMaxSubscribers(descriptorLimit())
@@ -141,6 +142,26 @@ func readConfig(environ []string) (Config, error) {
 		return Config{}, p.err()
 	}
 	return c, nil
+}
+
+// defaultAddr returns where to listen without PROOF_ADDR: on the port of HTTPS with ACMEHosts, else on the PORT that platforms such as
+// Heroku, Cloud Run and Render give, else where the default says.
+func (p *problems) defaultAddr(c Config, environ []string) string {
+	if len(c.ACMEHosts) > 0 {
+		return ":443"
+	}
+	for _, entry := range environ {
+		port, found := strings.CutPrefix(entry, "PORT=")
+		if port = strings.TrimSpace(port); !found || port == "" {
+			continue
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			p.add("PORT", "must be a port, 1 to 65535; PROOF_ADDR wins over it")
+			return c.Addr
+		}
+		return ":" + port
+	}
+	return c.Addr
 }
 
 // ConfigError has every problem of the environment. Its text shows no value that may be secret. The program exits with status 2

@@ -34,7 +34,11 @@ func (c Config) LogValue() slog.Value {
 	for _, s := range c.Sites {
 		sites = append(sites, slog.Group(s.Name, "keys", len(s.Keys), "origins", s.Origins, "names", s.Names.String()))
 	}
-	attrs = append(attrs, slog.Bool("generated_key", c.GeneratedKey != ""), slog.Group("sites", sites...))
+	var hooks []any
+	for _, h := range c.Hooks {
+		hooks = append(hooks, slog.Group(h.Name, "site", h.Site, "from", h.From, "secrets", len(h.Secrets)))
+	}
+	attrs = append(attrs, slog.Bool("generated_key", c.GeneratedKey != ""), slog.Group("sites", sites...), slog.Group("hooks", hooks...))
 	return slog.GroupValue(attrs...)
 }
 

@@ -152,6 +152,28 @@ func TestACMEHostsMoveTheDefaultAddress(t *testing.T) {
 	}
 }
 
+// Platforms give the port in PORT; what the operator says wins.
+func TestPlatformsPortIsTheDefault(t *testing.T) {
+	for _, tt := range []struct {
+		environ []string
+		want    string
+	}{
+		{[]string{"PORT=8080"}, ":8080"},
+		{[]string{"PORT=8080", "PROOF_ADDR=:7000"}, ":7000"},
+		{[]string{"PORT=8080", "PROOF_ACME_HOSTS=proof.example.com"}, ":443"},
+		{[]string{"PORT="}, ":6009"},
+	} {
+		if got := configOf(t, tt.environ...).Addr; got != tt.want {
+			t.Errorf("%q: got %s, want %s", tt.environ, got, tt.want)
+		}
+	}
+	for _, port := range []string{"0", "65536", "http", "tcp://10.0.0.7:80", "-1"} {
+		if _, err := readConfig([]string{"PORT=" + port}); err == nil || !strings.Contains(err.Error(), "PORT: must be a port") {
+			t.Errorf("PORT=%s: got %v", port, err)
+		}
+	}
+}
+
 func TestBlankIsUnset(t *testing.T) {
 	var environ []string
 	for name := range knownNames() {
