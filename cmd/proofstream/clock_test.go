@@ -13,7 +13,7 @@ import (
 var wallClock = regexp.MustCompile(`\.(UnixNano|UnixMicro|UnixMilli|Unix|Round|Truncate|UTC|Local|In)\(`)
 
 // Nothing under api and stream/registry reads the wall clock, except where a time is written for people. What these measure is shown by
-// TestDeadlineIsRenewedAfterTheClockWasSetBack, TestReaderIsStalledByTheTimeThatHasPassed and TestLimitsIgnoreTheWallClock.
+// TestDeadlineIsRenewedAfterTheClockWasSetBack and TestReaderIsStalledByTheTimeThatHasPassed.
 func TestDurationsAreMeasuredByTheMonotonicClock(t *testing.T) {
 	allowed := []string{
 		`b.WriteString("Date: " + time.Now().UTC()`, // a header

@@ -13,7 +13,7 @@ import (
 func TestUnitIsOneThatSystemdReads(t *testing.T) {
 	e2e.Need(t, "systemd-analyze")
 	path := t.TempDir() + "/proofstream.service"
-	unit := strings.ReplaceAll(e2e.TextOf(t, ".github/systemd/proofstream.service"), "/usr/local/bin/proofstream", e2e.Binary(t)) // must exist for systemd-analyze
+	unit := strings.ReplaceAll(e2e.TextOf(t, ".github/systemd/proofstream.service"), "ExecStart=proofstream\n", "ExecStart="+e2e.Binary(t)+"\n") // must exist for systemd-analyze
 	if err := os.WriteFile(path, []byte(unit), 0o600); err != nil {
 		t.Fatal(err)
 	}
