@@ -50,7 +50,7 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", f.cacheControl)
 	h.Add("Vary", "Accept-Encoding")
 	body, etagEnd := f.body, ""
-	if e := choose(f.encoded, r); e != nil {
+	if e := choose(f.encoded(), r); e != nil {
 		h.Set("Content-Encoding", e.name)
 		body, etagEnd = e.body, e.etagEnd
 		h.Set("Content-Length", strconv.Itoa(len(body))) // which ServeContent leaves out beside a Content-Encoding

@@ -1,4 +1,5 @@
-// Package static serves the files of the widget and the demo page. It minifies, compresses and hashes them once, in Load.
+// Package static serves the files of the widget and the demo page. It minifies and hashes them once, in Load, and compresses each
+// when it is first asked for.
 package static
 
 import (
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"sync"
 
 	"github.com/tdewolff/minify/v2"
 	"github.com/tdewolff/minify/v2/css"
@@ -40,7 +42,7 @@ type Files struct {
 // file is one file, ready to be served.
 type file struct {
 	body         []byte
-	encoded      []encoding // of the body, in the order of preference
+	encoded      func() []encoding // of the body, in the order of preference; made by the first request, as brotli takes its time
 	contentType  string
 	hash         string // the first 12 hex digits of the body's SHA-256
 	cacheControl string
@@ -107,8 +109,10 @@ func read(fsys fs.FS, name string, m *minify.M) ([]byte, error) {
 func newFile(kind string, body []byte, cacheControl string) *file {
 	sum := sha256.Sum256(body)
 	return &file{
-		body:         body,
-		encoded:      []encoding{{"br", "-br", brotliBest(body)}, {"gzip", "-gz", gzipBest(body)}},
+		body: body,
+		encoded: sync.OnceValue(func() []encoding {
+			return []encoding{{"br", "-br", brotliBest(body)}, {"gzip", "-gz", gzipBest(body)}}
+		}),
 		contentType:  contentTypes[kind],
 		hash:         hex.EncodeToString(sum[:6]),
 		cacheControl: cacheControl,
