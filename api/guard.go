@@ -42,15 +42,15 @@ func (s *Server) withGuard(next http.Handler) http.Handler {
 	})
 }
 
-// rooms are the addresses that ignore a slash too many, at the start and at the end: backends join them to a base URL, and cannot follow a
+// postedTo are the first parts of paths that ignore a slash too many, at the start and at the end: backends join them to a base URL, and cannot follow a
 // redirect without losing the body.
-var rooms = []string{"signup", "hooks"}
+var postedTo = []string{"signup", "hooks"}
 
 // withOnePath returns the request, for the one address of what it asks for.
 func withOnePath(r *http.Request) *http.Request {
 	path := "/" + strings.Trim(r.URL.Path, "/")
-	room, _, _ := strings.Cut(path[1:], "/")
-	if path == r.URL.Path || !slices.Contains(rooms, room) {
+	first, _, _ := strings.Cut(path[1:], "/")
+	if path == r.URL.Path || !slices.Contains(postedTo, first) {
 		return r
 	}
 	address := *r.URL

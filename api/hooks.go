@@ -1,18 +1,15 @@
 package api
 
 import (
-	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"proofstream/api/auth"
+	"proofstream/api/decode"
 	"proofstream/api/hook"
 	"proofstream/stream"
 )
@@ -84,7 +81,7 @@ func (s *Server) countedHook(handle func(echo.Context, webhook, *outcome) error)
 // the hook, what the body says, and the rules of a signup.
 func (s *Server) postHook(c echo.Context, to webhook, v *outcome) error {
 	r := c.Request()
-	body, err := readDelivery(r)
+	body, err := decode.Body(r, maxHookBody, "Send at most 1 MiB: choose fewer fields at the sender")
 	if err != nil {
 		return err
 	}
@@ -184,31 +181,4 @@ func deliveryProblem(err error) error {
 		return &Problem{Status: http.StatusUnprocessableEntity, Detail: detail, rule: detail}
 	}
 	return err
-}
-
-// readDelivery returns the whole body of a request. The error is a 415, 413, 408 or 400.
-func readDelivery(r *http.Request) ([]byte, error) {
-	for _, coding := range r.Header.Values("Content-Encoding") {
-		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
-			return nil, refuseBody(http.StatusUnsupportedMediaType, "Send the body without a Content-Encoding")
-		}
-	}
-	const tooLarge = "Send at most 1 MiB: choose fewer fields at the sender"
-	if r.ContentLength > maxHookBody {
-		return nil, refuseBody(http.StatusRequestEntityTooLarge, tooLarge)
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxHookBody+1))
-	switch {
-	case len(body) > maxHookBody:
-		return nil, refuseBody(http.StatusRequestEntityTooLarge, tooLarge)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return nil, refuseBody(http.StatusRequestTimeout, "The body did not arrive in time: send it again")
-	case err != nil:
-		return nil, refuseBody(http.StatusBadRequest, "The body ended early: send it again, whole")
-	}
-	return body, nil
-}
-
-func refuseBody(status int, detail string) *Problem {
-	return &Problem{Status: status, Detail: detail, rule: detail}
 }

@@ -141,7 +141,7 @@ type Server struct {
 	starting       atomic.Bool
 }
 
-// New returns a Server whose assets are read, minified and compressed. It starts no goroutine: see Run. Call Close when it is
+// New returns a Server whose assets are read and minified. It starts no goroutine: see Run. Call Close when it is
 // no longer used. The error is that of the assets, or of opening an epoll set.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()

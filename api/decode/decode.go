@@ -52,7 +52,7 @@ func Signup(r *http.Request) (fields signup.Fields, key string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	body, err := readBody(r)
+	body, err := Body(r, MaxBody, fmt.Sprintf("Send at most %d bytes: a signup is a few short texts", MaxBody))
 	if err != nil {
 		return nil, "", err
 	}
@@ -75,11 +75,6 @@ func Signup(r *http.Request) (fields signup.Fields, key string, err error) {
 
 // mediaType returns the media type of the body and its parameters, or a 415.
 func mediaType(h http.Header) (media string, params map[string]string, err error) {
-	for _, coding := range h.Values("Content-Encoding") {
-		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
-			return "", nil, unsupported("Send the body without a Content-Encoding")
-		}
-	}
 	const usage = "Send the signup as " + JSON + ", " + Form + " or " + Multipart + ", and say so in one Content-Type"
 	types := h.Values("Content-Type")
 	if len(types) != 1 {
@@ -103,32 +98,32 @@ func isUTF8(charset string) bool {
 	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
-// readBody returns the whole body. The error is a 413 as soon as the body is known to be too long, a 408 or a 400.
-func readBody(r *http.Request) ([]byte, error) {
-	if r.ContentLength > MaxBody {
-		return nil, tooLarge()
+// Body returns the whole body of a request, at most as many bytes as said. The error is an *Error: a 415 for a body with a Content-Encoding, a 413
+// with the detail tooLong as soon as the body is known to be too long, a 408 or a 400.
+func Body(r *http.Request, most int64, tooLong string) ([]byte, error) {
+	for _, coding := range r.Header.Values("Content-Encoding") {
+		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+			return nil, unsupported("Send the body without a Content-Encoding")
+		}
+	}
+	tooLarge := &Error{Status: http.StatusRequestEntityTooLarge, Detail: tooLong}
+	if r.ContentLength > most {
+		return nil, tooLarge
 	}
 	if r.Body == nil {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
 	var limit *http.MaxBytesError
 	switch {
-	case len(body) > MaxBody, errors.As(err, &limit):
-		return nil, tooLarge()
+	case int64(len(body)) > most, errors.As(err, &limit):
+		return nil, tooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &Error{Status: http.StatusRequestTimeout, Detail: "The body did not arrive in time: send it again"}
 	case err != nil:
 		return nil, malformed("The body ended early: send it again, whole")
 	}
 	return body, nil
-}
-
-func tooLarge() *Error {
-	return &Error{
-		Status: http.StatusRequestEntityTooLarge,
-		Detail: fmt.Sprintf("Send at most %d bytes: a signup is a few short texts", MaxBody),
-	}
 }
 
 func malformed(format string, args ...any) *Error {

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"proofstream/stream/signup"
 )
@@ -86,30 +84,10 @@ func (h *Hook) read(m message) signup.Fields {
 				fields[name] = text
 			}
 		default:
-			fields[name] = shorten(text)
+			fields[name] = signup.Shorten(text)
 		}
 	}
 	return fields
-}
-
-// maxText is the longest text of a signup's field, in code points.
-const maxText = 120
-
-// shorten returns the first maxText code points of a text, counted from the first that a signup keeps.
-func shorten(text string) string {
-	if utf8.RuneCountInString(text) <= maxText {
-		return text
-	}
-	text = strings.TrimFunc(text, func(r rune) bool { // what package signup drops at an end
-		return unicode.IsSpace(r) || r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 || r == 0xFEFF
-	})
-	n := 0
-	for i := range text {
-		if n++; n > maxText {
-			return text[:i]
-		}
-	}
-	return text
 }
 
 // maxKey is the length of the longest idempotency key, in bytes.

@@ -3,15 +3,6 @@
 import {$, adjust, check, make} from './demo-fields.js';
 import {ask} from './demo-service.js';
 
-const english = {
-  template: '{user_name} just signed up with {offer_name}!',
-  'template-past': '{user_name} signed up with {offer_name}',
-  someone: 'someone',
-  'some-offer': 'one of our partners',
-  'close-label': 'Close',
-  label: 'Signups',
-};
-
 let builtIn = {};   // by language code
 
 const language = () => adjust.elements.lang.value;
@@ -41,7 +32,7 @@ export const setting = name => settings().find(([other]) => other == name)?.[1] 
 
 // speak shows, in the empty fields of the words, those that the language has built in.
 export function speak() {
-  const words = builtIn[language()] || english;
+  const words = builtIn[language() || 'en'] || {};
   const script = new Intl.Locale(language() || 'en').maximize().script;
   for (const control of adjust.querySelectorAll('[data-words], #kinds [data-word]')) {
     control.placeholder = words[control.dataset.word || control.name] || '';
@@ -51,10 +42,10 @@ export function speak() {
 
 // loadLanguages offers the languages that the service has built in: English alone when it cannot tell.
 export async function loadLanguages() {
-  speak();
   const {status, data} = await ask('assets/proof.words.json');
   if (status != 200) return;
   builtIn = data;
+  speak();
   const named = Object.keys(data).filter(code => code != 'en')
     .map(code => [new Intl.DisplayNames([code], {type: 'language'}).of(code), code])
     .sort(([a], [b]) => a.localeCompare(b));

@@ -23,7 +23,8 @@ let left;                           // ... and goes so long afterwards
 let asking, release;                // our turn among all tabs: asked for, given back
 let sliding;                        // milliseconds
 let allowed;
-export let paused, shown = 0;       // by the page's wish; cards on this page
+let paused;                         // by the page's wish
+export let shown = 0;               // cards on this page
 
 export const narrow = matchMedia('(max-width:767px)');
 

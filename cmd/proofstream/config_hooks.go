@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -42,7 +41,7 @@ type hookVariables struct {
 // readHooks fills c.Hooks, after c.Sites.
 func (p *problems) readHooks(c *Config, known map[string]string) {
 	gap := false
-	for i, index := range hookIndexes(known) {
+	for i, index := range indexesOf(hookVariable, known) {
 		if i != index && !gap {
 			gap = true
 			p.add(fmt.Sprintf("%sHOOKS_%d_NAME", envPrefix, i),
@@ -50,18 +49,6 @@ func (p *problems) readHooks(c *Config, known map[string]string) {
 		}
 		c.Hooks = append(c.Hooks, p.readHook(fmt.Sprintf("%sHOOKS_%d_", envPrefix, index), known, c))
 	}
-}
-
-// hookIndexes returns the indexes in use, in order.
-func hookIndexes(known map[string]string) (indexes []int) {
-	for name := range known {
-		if m := hookVariable.FindStringSubmatch(name); m != nil {
-			index, _ := strconv.Atoi(m[1]) // at most four digits
-			indexes = append(indexes, index)
-		}
-	}
-	slices.Sort(indexes)
-	return slices.Compact(indexes)
 }
 
 // readHook returns the webhook whose variables have the prefix.

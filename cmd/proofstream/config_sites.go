@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,7 +43,7 @@ func (p *problems) readSites(c *Config, v variables, known map[string]string) {
 	owner := make(map[string]string) // the variable of each key
 	c.Sites = []Site{p.readDefaultSite(c, v, owner)}
 	gap := false
-	for i, index := range p.siteIndexes(known) {
+	for i, index := range indexesOf(siteVariable, known) {
 		if i != index && !gap {
 			gap = true
 			p.add(fmt.Sprintf("%sSITES_%d_NAME", envPrefix, i),
@@ -72,12 +73,11 @@ func (p *problems) readDefaultSite(c *Config, v variables, owner map[string]stri
 	return site
 }
 
-// siteIndexes returns the indexes in use, in order.
-func (p *problems) siteIndexes(known map[string]string) []int {
-	var indexes []int
+// indexesOf returns the indexes in use in the names that a pattern matches, in order. Its first group is an index of at most four digits.
+func indexesOf(pattern *regexp.Regexp, known map[string]string) (indexes []int) {
 	for name := range known {
-		if m := siteVariable.FindStringSubmatch(name); m != nil {
-			index, _ := strconv.Atoi(m[1]) // at most four digits
+		if m := pattern.FindStringSubmatch(name); m != nil {
+			index, _ := strconv.Atoi(m[1])
 			indexes = append(indexes, index)
 		}
 	}

@@ -25,6 +25,17 @@ func checkText(posted string) (text, broken string) {
 	return text, ""
 }
 
+// Shorten returns what New keeps at the ends of a text, and of that at most as many characters as a field may have.
+func Shorten(posted string) string {
+	text, n := trim(posted), 0
+	for i := range text {
+		if n++; n > maxText {
+			return text[:i]
+		}
+	}
+	return text
+}
+
 // tidy replaces tabs and line ends by spaces, and trims both ends. It refuses characters that could mislead a visitor or break a line.
 func tidy(posted string) (text, broken string) {
 	text = trim(posted)

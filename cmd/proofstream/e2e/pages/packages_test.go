@@ -81,7 +81,7 @@ func run(dir, name string, args ...string) error {
 // needPackages returns the folder with the packages. It skips the test without npm and without its registry; with CI=true it fails it.
 func needPackages(t *testing.T) (dir string) {
 	t.Helper()
-	e2e.Strong(t) // the packages are fetched anew on a clean machine
+	e2e.Strong(t) // a clean machine has to fetch the packages
 	e2e.NeedBrowser(t)
 	e2e.Need(t, "node")
 	e2e.Need(t, "npm")
