@@ -60,16 +60,19 @@ func (s *Server) siteOf(c echo.Context) (*Site, error) {
 	if site == nil {
 		return nil, s.refuseSite(name)
 	}
-	if from := r.Header.Get("Origin"); from != "" && !site.allows(r, from) {
+	if from := r.Header.Get("Origin"); from != "" && !s.allows(site.Name, r, from) {
 		return nil, s.refuseOrigin(site, from)
 	}
 	return site, nil
 }
 
 // allows reports whether pages of an origin may read a site: those in its list, and the service's own.
-func (site *Site) allows(r *http.Request, from string) bool {
-	return site.Origins.Allow(from) || origin.SameHost(r, from)
+func (s *Server) allows(site string, r *http.Request, from string) bool {
+	return s.lists(site, from) || origin.SameHost(r, from)
 }
+
+// lists reports whether an origin is in the list of a site.
+func (s *Server) lists(site, from string) bool { return (*s.origins.Load())[site].Allow(from) }
 
 // requestHeaders are the headers that a page may add to a request.
 var requestHeaders = []string{"Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", "Last-Event-ID", "Cache-Control", "Accept"}
@@ -103,13 +106,13 @@ func (s *Server) mayRead(r *http.Request, from string) bool {
 	case strings.HasPrefix(r.URL.Path, "/admin/"):
 		return origin.SameHost(r, from)
 	case r.URL.Path == "/signup" || strings.HasPrefix(r.URL.Path, "/signup/"):
-		for _, site := range s.sites {
-			if site.allows(r, from) {
+		for name := range s.sites {
+			if s.allows(name, r, from) {
 				return true
 			}
 		}
 		return false
 	}
-	site := s.sites[siteName(r)]
-	return site != nil && site.allows(r, from)
+	name := siteName(r)
+	return s.sites[name] != nil && s.allows(name, r, from)
 }

@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+	"unique"
 
 	"github.com/labstack/echo/v4"
 
+	"proofstream/api/origin"
 	"proofstream/api/sse"
 	"proofstream/stream/registry"
 )
@@ -24,7 +26,13 @@ func (s *Server) getEvents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	sub, resume, leave, err := s.join(c.Request(), registry.Request{Site: site.Name, Recent: recent})
+	q := registry.Request{Site: site.Name, Recent: recent, Origin: s.listedOrigin(c.Request(), site)}
+	sub, resume, leave, err := s.join(c.Request(), q)
+	if err == nil && !s.stillLists(q) { // SetAccess came between
+		sub.Close(registry.Refused)
+		leave()
+		return s.refuseOrigin(site, q.Origin.Value())
+	}
 	w := c.Response().Writer // not Echo's Response, which drops the error of Flush
 	c.Response().Committed = true
 	switch {
@@ -38,6 +46,20 @@ func (s *Server) getEvents(c echo.Context) error {
 		})
 	}
 	return nil
+}
+
+// listedOrigin returns the origin of a request's page when that may read a site because it is in the site's list. Other pages, which are
+// the service's own, and clients that are no page have none.
+func (s *Server) listedOrigin(r *http.Request, site *Site) (from unique.Handle[string]) {
+	if text := r.Header.Get("Origin"); text != "" && s.lists(site.Name, text) && !origin.SameHost(r, text) {
+		from = unique.Make(text)
+	}
+	return from
+}
+
+// stillLists reports whether the origin of a subscription, if it has one, is in the list of its site.
+func (s *Server) stillLists(q registry.Request) bool {
+	return q.Origin == (unique.Handle[string]{}) || s.lists(q.Site, q.Origin.Value())
 }
 
 // join subscribes a request unless there are as many subscribers as allowed, in all or of its address. Without an error the

@@ -43,9 +43,7 @@ type webhook struct {
 }
 
 func newWebhook(h *hook.Hook, perSecond int) webhook {
-	var limits auth.Keyring
-	limits.Add(h.Site(), []string{h.Name()}, perSecond)
-	return webhook{h, &limits[0]}
+	return webhook{h, auth.NewKey(h.Site(), h.Name(), perSecond)}
 }
 
 // countedHook counts the outcome of each delivery and logs it in one line, as counted does for signups.

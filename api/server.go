@@ -128,6 +128,7 @@ type Server struct {
 	o              Options
 	handler        http.Handler
 	keys           auth.Keyring
+	origins        atomic.Pointer[map[string]origin.List] // by site
 	sites          map[string]*Site
 	hooks          map[string]webhook
 	streams        *sse.Server
@@ -154,8 +155,8 @@ func New(o Options) (*Server, error) {
 	s.starting.Store(o.Starting)
 	for i, site := range o.Sites {
 		s.sites[site.Name] = &o.Sites[i]
-		s.keys.Add(site.Name, site.Keys, o.RateLimit)
 	}
+	s.setAccess(o.Sites)
 	for _, h := range o.Hooks {
 		s.hooks[h.Name()] = newWebhook(h, o.RateLimit)
 	}

@@ -5,45 +5,70 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// Keyring holds the API keys of all sites, as digests. Call Add first; the other methods are safe for concurrent use.
-type Keyring []Key
+// Keyring holds the API keys of all sites, as digests. The zero value has none. It is safe for concurrent use.
+type Keyring struct {
+	keys atomic.Pointer[[]*Key]
+}
 
 // Key is an API key.
 type Key struct {
-	Site   string // that the key may post for
-	digest [sha256.Size]byte
-	limit  *rate.Limiter // of its signups; nil for none
+	Site      string // that the key may post for
+	digest    [sha256.Size]byte
+	perSecond int
+	limit     *rate.Limiter // of its signups; nil for none
 }
 
-// Add adds keys of a site. Each may post perSecond signups a second, and twice that at once; 0 or less is no limit. Of two equal
-// keys the later one counts.
-func (k *Keyring) Add(site string, keys []string, perSecond int) {
-	for _, key := range keys {
-		added := Key{Site: site, digest: sha256.Sum256([]byte(key))}
-		if perSecond > 0 {
-			added.limit = rate.NewLimiter(rate.Limit(perSecond), 2*perSecond)
-		}
-		*k = append(*k, added)
+// NewKey returns a key of a site, which may post perSecond signups a second, and twice that at once; 0 or less is no limit.
+func NewKey(site, text string, perSecond int) *Key {
+	k := &Key{Site: site, digest: sha256.Sum256([]byte(text)), perSecond: perSecond}
+	if perSecond > 0 {
+		k.limit = rate.NewLimiter(rate.Limit(perSecond), 2*perSecond)
 	}
+	return k
+}
+
+// Set replaces all keys at once. A key that was there before, for the same site and with the same limit, keeps what it has used of
+// that. Of two equal keys the later one counts.
+func (k *Keyring) Set(keys []*Key) {
+	before := make(map[[sha256.Size]byte]*Key)
+	for _, old := range k.all() {
+		before[old.digest] = old
+	}
+	next := make([]*Key, 0, len(keys))
+	for _, key := range keys {
+		if old := before[key.digest]; old != nil && old.Site == key.Site && old.perSecond == key.perSecond {
+			key = old
+		}
+		next = append(next, key)
+	}
+	k.keys.Store(&next)
+}
+
+func (k *Keyring) all() []*Key {
+	if keys := k.keys.Load(); keys != nil {
+		return *keys
+	}
+	return nil
 }
 
 // Find returns the key with this text, or nil. It compares the text with every key, each in constant time, so that its duration
 // does not depend on how much of a wrong key is right.
-func (k Keyring) Find(text string) *Key {
-	digest := sha256.Sum256([]byte(text))
+func (k *Keyring) Find(text string) *Key {
+	keys, digest := k.all(), sha256.Sum256([]byte(text))
 	found := -1
-	for i := range k {
-		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(digest[:], k[i].digest[:]), i, found)
+	for i, key := range keys {
+		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(digest[:], key.digest[:]), i, found)
 	}
 	if found < 0 || text == "" {
 		return nil
 	}
-	return &k[found]
+	return keys[found]
 }
 
 // Wait counts a signup and returns 0, or counts none and returns how long until the key may post the next one.

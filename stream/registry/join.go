@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"unique"
 
 	"proofstream/stream"
 )
@@ -22,6 +23,8 @@ type Request struct {
 	Cursor string
 	// Recent is how many of the newest signups a subscriber without a usable cursor gets first, at most MostRecent. Below 1 it gets none.
 	Recent int
+	// Origin is that of the subscriber's page, for EndRefused, which passes over subscriptions without one.
+	Origin unique.Handle[string]
 }
 
 // Resume is the resume result of a subscription.
@@ -42,7 +45,7 @@ func (r *Registry) Join(ctx context.Context, q Request) (*Subscription, Resume, 
 		return nil, Resume{}, ErrFull
 	}
 	t := r.site(q.Site)
-	s := &Subscription{site: t, ch: make(chan *stream.Frame, r.o.Buffer), phase: uint8(r.phase.Add(1) % phases)}
+	s := &Subscription{site: t, ch: make(chan *stream.Frame, r.o.Buffer), phase: uint8(r.phase.Add(1) % phases), origin: q.Origin}
 	err := t.use(ctx)
 	var resume Resume
 	if err == nil {

@@ -19,7 +19,7 @@ type counters struct {
 }
 
 // closeReasons are the reasons that are counted, in the order of counters.ended.
-var closeReasons = [...]CloseReason{Gone, Slow, Dead, Full, Drained, Overrun}
+var closeReasons = [...]CloseReason{Gone, Slow, Dead, Full, Drained, Overrun, Refused}
 
 // resumes are the resume results that are counted, in the order of counters.resumes.
 var resumes = [...]Resume{

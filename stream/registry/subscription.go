@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"unique"
 
 	"proofstream/stream"
 )
@@ -22,6 +23,8 @@ const (
 	Full CloseReason = "full"
 	// Drained means that the service stops.
 	Drained CloseReason = "drain"
+	// Refused means that the pages of the subscriber's origin may no longer subscribe: see EndRefused.
+	Refused CloseReason = "refused"
 	// Overrun means that retention or damage removed what the subscription was about to get. The subscriber gets a gap when it reconnects.
 	Overrun CloseReason = "overrun"
 )
@@ -37,12 +40,13 @@ const maxBatchBytes = 16 << 10
 // other goroutines at the same time.
 type Subscription struct {
 	site    *site
-	ch      chan *stream.Frame // only the holder of site.mu sends to it and closes it
-	cursor  uint64             // see doc.go
-	backlog []*stream.Frame    // to be returned before the frames in ch
-	batch   *[]byte            // the pooled buffer of the last Next; nil when it used none
-	lags    atomic.Bool        // in the list of lagging subscriptions
-	phase   uint8              // the tick of the heartbeat at which this subscription gets one
+	ch      chan *stream.Frame    // only the holder of site.mu sends to it and closes it
+	cursor  uint64                // see doc.go
+	backlog []*stream.Frame       // to be returned before the frames in ch
+	batch   *[]byte               // the pooled buffer of the last Next; nil when it used none
+	lags    atomic.Bool           // in the list of lagging subscriptions
+	phase   uint8                 // the tick of the heartbeat at which this subscription gets one
+	origin  unique.Handle[string] // see Request.Origin; zero for none
 
 	// Guarded by site.mu.
 	list, index int    // of its entry in site.lists
@@ -94,6 +98,15 @@ func (s *Subscription) Close(why CloseReason) {
 func (s *Subscription) End(why CloseReason) {
 	if s.site.leave(s, why) {
 		s.site.reg.left(why)
+	}
+}
+
+// EndRefused ends, with Refused, the subscriptions of a site that were made with a Request.Origin which allowed does not accept.
+func (r *Registry) EndRefused(site string, allowed func(origin string) bool) {
+	for _, s := range r.site(site).subscriptions() {
+		if s.origin != (unique.Handle[string]{}) && !allowed(s.origin.Value()) {
+			s.End(Refused)
+		}
 	}
 }
 
