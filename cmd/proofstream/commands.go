@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
+	"syscall"
 )
 
 // command is one command of the program: its first argument.
@@ -33,7 +37,7 @@ func commands() []command {
 		{"healthcheck", "", 0, 0, "asks the service that the same environment configures whether it is ready", healthcheck},
 		{"backup", "FILE", 1, 1, "writes a consistent copy of the embedded event log, also while the service runs", backup},
 		{"export", "[SITE]", 0, 1, "prints all kept signups of a site, oldest first, one JSON object a line", export},
-		{"version", "", 0, 0, "prints version, revision and Go version", version},
+		{"version", "", 0, 0, "prints version, revision and Go version, as does --version", version},
 		{"help", "", 0, 0, "prints this text, as do -h and --help", help},
 	}
 }
@@ -45,24 +49,63 @@ func execute(ctx context.Context, args, environ []string, stdout, stderr io.Writ
 	if len(args) > 0 {
 		found, ok := findCommand(args)
 		if !ok {
+			fmt.Fprintf(stderr, "proofstream: %s\n\n", refuseArguments(args[0]))
 			usage(stderr)
 			return 2
 		}
 		do, c.args = found.run, args[1:]
 	}
 	if err := do(ctx, c); err != nil {
-		fmt.Fprintln(stderr, "proofstream:", err)
+		reportTo(stderr, err, len(args) == 0 && logsJSON(environ))
 		return exitStatus(err)
 	}
 	return 0
+}
+
+// reportTo prints the error that ends the program, as a log line in JSON if asJSON.
+func reportTo(stderr io.Writer, err error, asJSON bool) {
+	if !asJSON {
+		fmt.Fprintln(stderr, "proofstream:", err)
+		return
+	}
+	logger := newLogger(Config{LogFormat: "json"}, stderr)
+	if config, ok := errors.AsType[*ConfigError](err); ok {
+		logger.Error("the configuration has problems", "problems", config.Problems)
+		return
+	}
+	logger.Error("the service cannot run", "error", err.Error())
+}
+
+// refuseArguments returns why the arguments that begin with first are refused. It does not show a value, which may be secret.
+func refuseArguments(first string) string {
+	name, _, _ := strings.Cut(first, "=")
+	if slices.ContainsFunc(commands(), func(c command) bool { return c.name == name }) {
+		return name + " takes other arguments"
+	}
+	text := "unknown argument " + printable(name)
+	variable := envPrefix + strings.ToUpper(strings.ReplaceAll(strings.TrimLeft(name, "-"), "-", "_"))
+	switch strings.TrimLeft(name, "-") {
+	case "port", "p", "addr", "address", "host", "bind", "listen":
+		variable = "PROOF_ADDR"
+	}
+	switch {
+	case variable == "PROOF_ADDR":
+		return text + ": there are no flags; set the environment variable PROOF_ADDR, such as PROOF_ADDR=:8080"
+	case knownNames()[variable]:
+		return text + ": there are no flags; set the environment variable " + variable
+	}
+	return text
 }
 
 // findCommand returns the command that args[0] names. ok is false if there is none, or if it does not accept that many
 // arguments.
 func findCommand(args []string) (found command, ok bool) {
 	name, n := args[0], len(args)-1
-	if name == "-h" || name == "--help" {
+	switch name {
+	case "-h", "--help":
 		name = "help"
+	case "--version":
+		name = "version"
 	}
 	all := commands()
 	i := slices.IndexFunc(all, func(c command) bool { return c.name == name && c.least <= n && n <= c.most })
@@ -78,13 +121,19 @@ var errUnknownSite = errors.New("unknown site")
 // exitStatus returns the exit status for an error of a command.
 func exitStatus(err error) int {
 	var config *ConfigError
-	if errors.As(err, &config) || errors.Is(err, errUnknownSite) {
+	if errors.As(err, &config) || errors.Is(err, errUnknownSite) || errors.Is(err, errUnchecked) {
 		return 2
 	}
 	return 1
 }
 
-func serve(ctx context.Context, c invocation) error { return run(ctx, c.environ, c.stderr, nil) }
+// serve runs the service. SIGHUP does not end it, from the first moment on.
+func serve(ctx context.Context, c invocation) error {
+	hangUp := make(chan os.Signal, 1)
+	signal.Notify(hangUp, syscall.SIGHUP)
+	defer signal.Stop(hangUp)
+	return run(ctx, c.environ, c.stderr, hangUp, nil)
+}
 
 func version(_ context.Context, c invocation) error {
 	b := thisBuild()

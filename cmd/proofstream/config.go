@@ -18,7 +18,7 @@ const defaultSite = "default"
 // Config is the checked configuration: no other code checks it again. Only readConfig makes one. The bounds below are
 // inclusive; checkNumbers checks them.
 type Config struct {
-	// Addr is where to listen, host:port. With ACMEHosts the default is :443.
+	// Addr is where to listen, host:port. The default depends: see defaultAddr.
 	Addr string `env:"ADDR" envDefault:":6009"`
 
 	// Sites are the site "default" and then the indexed ones, in order. Each has a key.
@@ -34,6 +34,12 @@ type Config struct {
 	// DataDir holds the embedded log and the certificates.
 	DataDir string `env:"DATA_DIR" envDefault:"data"`
 
+	// Retain is how many events are kept per site, 1 to 1,000,000.
+	Retain int `env:"RETAIN" envDefault:"1000"`
+
+	// Retention is how long an event is kept, 100ms (JetStream's minimum) to 87600h, ten years.
+	Retention time.Duration `env:"RETENTION" envDefault:"720h"`
+
 	// NATSURL is one NATS URL, or several with commas; empty for the embedded log. It may hold a password.
 	NATSURL string `env:"NATS_URL"`
 
@@ -48,12 +54,6 @@ type Config struct {
 
 	// NATSUpdate changes the settings of existing streams.
 	NATSUpdate bool `env:"NATS_UPDATE" envDefault:"false"`
-
-	// Retain is how many events are kept per site, 1 to 1,000,000.
-	Retain int `env:"RETAIN" envDefault:"1000"`
-
-	// Retention is how long an event is kept, 100ms (JetStream's minimum) to 87600h, ten years.
-	Retention time.Duration `env:"RETENTION" envDefault:"720h"`
 
 	// Buffer is how many events wait in a subscriber's channel, 1 to 65,536.
 	Buffer int `env:"BUFFER" envDefault:"64"`
@@ -84,6 +84,12 @@ type Config struct {
 	// ACMEHosts are lower-case host names to obtain certificates for; never together with TLS files.
 	ACMEHosts []string `env:"ACME_HOSTS"`
 
+	// ACMEEmail is where the certificate authority reaches the operator, or empty.
+	ACMEEmail string `env:"ACME_EMAIL"`
+
+	// ACMEDirectory is the https URL of the authority's directory (RFC 8555 section 7.1.1).
+	ACMEDirectory string `env:"ACME_DIRECTORY" envDefault:"https://acme-v02.api.letsencrypt.org/directory"`
+
 	// MetricsAddr is where to listen for /metrics, host:port; empty for none (PROOF_METRICS_ADDR=off).
 	MetricsAddr string `env:"METRICS_ADDR" envDefault:"localhost:9609"`
 
@@ -95,6 +101,15 @@ type Config struct {
 
 	// LogFormat is text or json.
 	LogFormat string `env:"LOG_FORMAT" envDefault:"text"`
+
+	// Linked are the variables that Kubernetes or Docker links have set, sorted. They mean nothing here.
+	Linked []string `env:"-"`
+
+	// Texts are the contents of the files that Sites were made from, by path.
+	Texts map[string]string `env:"-"`
+
+	// Warnings are what works but may not be meant.
+	Warnings []Warning `env:"-"`
 }
 
 // Site is one customer website.
@@ -103,14 +118,24 @@ type Site struct {
 	Keys    []string // API keys that may post for it; at least one, and none of another site
 	Origins []string // patterns that origin.Parse accepts; at least one
 	Names   signup.Names
+
+	// KeysFrom and OriginsFrom are what Keys and Origins were made from.
+	KeysFrom, OriginsFrom Source
+}
+
+// Source is where the elements of a list come from: a variable, and a file that another variable names.
+type Source struct {
+	Given []string // by the variable, or its default
+	File  string   // has more, one a line; or empty
 }
 
 // variables are all variables except those of indexed sites and of webhooks: the settings of Config, and those that Sites is made from.
 type variables struct {
 	Config
-	Keys     []string `env:"API_KEYS"`
-	KeysFile string   `env:"API_KEYS_FILE"`
-	Origins  []string `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:*,http://127.0.0.1:*"`
+	Keys        []string `env:"API_KEYS"`
+	KeysFile    string   `env:"API_KEYS_FILE"`
+	Origins     []string `env:"ALLOWED_ORIGINS" envDefault:"http://localhost:*,http://127.0.0.1:*"` // only without OriginsFile
+	OriginsFile string   `env:"ALLOWED_ORIGINS_FILE"`
 
 	Names signup.Names `env:"NAMES" envDefault:"full"`
 }
@@ -138,6 +163,7 @@ func readConfig(environ []string) (Config, error) {
 	p.readSites(&c, v, known)
 	p.readHooks(&c, known)
 
+	c.Linked, c.Texts, c.Warnings = linkVariables(environ), p.texts, p.warnings
 	if len(p.found) > 0 {
 		return Config{}, p.err()
 	}
@@ -181,8 +207,13 @@ func (e *ConfigError) Error() string {
 
 // problems collects all problems, so that they are reported at once.
 type problems struct {
-	found []problem
+	found    []problem
+	warnings []Warning
+	texts    map[string]string // contents of files, by path; those that are there are not read again
 }
+
+// Warning is what may not be meant about a variable, and what to do.
+type Warning struct{ Variable, Text string }
 
 // problem is what is wrong with one variable and what to do.
 type problem struct {
@@ -192,6 +223,11 @@ type problem struct {
 // add adds a problem. The text must not show a value that may be secret.
 func (p *problems) add(variable, format string, args ...any) {
 	p.found = append(p.found, problem{variable, fmt.Sprintf(format, args...)})
+}
+
+// warn adds a warning. The text must not show a value that may be secret.
+func (p *problems) warn(variable, format string, args ...any) {
+	p.warnings = append(p.warnings, Warning{variable, fmt.Sprintf(format, args...)})
 }
 
 // has reports whether the variable has a problem already. Its value is then not to be used.

@@ -81,6 +81,9 @@ func (p *problems) checkAddresses(c *Config) {
 		return
 	}
 	p.checkAddress("PROOF_METRICS_ADDR", c.MetricsAddr)
+	if c.MetricsAddr != defaultMetricsAddr && sameAddress(c.Addr, c.MetricsAddr) {
+		p.add("PROOF_METRICS_ADDR", "the same address as PROOF_ADDR, and only one of both can have it; choose another port, or off")
+	}
 }
 
 // checkAddress adds a problem unless addr is host:port with a number for a port.
@@ -155,6 +158,7 @@ func (p *problems) checkTLS(c *Config) {
 				"without scheme, port or wildcard", i+1)
 		}
 	}
+	p.checkACME(c)
 	cert, key := c.TLSCertFile != "", c.TLSKeyFile != ""
 	if len(c.ACMEHosts) > 0 && (cert || key) {
 		p.add(hosts, "not together with TLS files; unset this, or %s and %s", certFile, keyFile)

@@ -13,7 +13,7 @@ const envPrefix = "PROOF_"
 
 // siteVariable matches the variables of indexed sites, at most 10,000 of them. An index has no leading zero, so that each
 // variable has one spelling.
-var siteVariable = regexp.MustCompile(`^PROOF_SITES_(0|[1-9][0-9]{0,3})_(NAME|API_KEYS|ALLOWED_ORIGINS|NAMES)$`)
+var siteVariable = regexp.MustCompile(`^PROOF_SITES_(0|[1-9][0-9]{0,3})_(NAME|API_KEYS|API_KEYS_FILE|ALLOWED_ORIGINS|ALLOWED_ORIGINS_FILE|NAMES)$`)
 
 // hookVariable matches the variables of webhooks, in the same way.
 var hookVariable = regexp.MustCompile(`^PROOF_HOOKS_(0|[1-9][0-9]{0,3})_` +
@@ -25,7 +25,8 @@ var hookPrefix = regexp.MustCompile(`^PROOF_HOOKS_[0-9]{1,4}_`)
 // sitePrefix matches the prefix of such a variable, also with leading zeros.
 var sitePrefix = regexp.MustCompile(`^PROOF_SITES_[0-9]{1,4}_`)
 
-// knownVariables returns the variables of this program that are not blank, trimmed, and adds a problem for each unknown one.
+// knownVariables returns the variables of this program that are not blank, trimmed, and adds a problem for each unknown one, and for each
+// value in quotes.
 func (p *problems) knownVariables(environ []string) map[string]string {
 	names := knownNames()
 	known := make(map[string]string)
@@ -37,7 +38,12 @@ func (p *problems) knownVariables(environ []string) map[string]string {
 		}
 		switch {
 		case names[name] || siteVariable.MatchString(name) || hookVariable.MatchString(name):
-			known[name] = value
+			if value = p.withoutQuotes(name, value); value != "" {
+				known[name] = value
+			}
+		case isLink(name, value):
+		case name == "PROOF_PORT":
+			p.add(name, "no such variable; the address to listen on is PROOF_ADDR, such as PROOF_ADDR=:8080")
 		case name == "PROOF_FSYNC":
 			p.add(name, "no such variable; there is no durability setting: a signup is on disk before it is acknowledged")
 		default:
@@ -45,6 +51,24 @@ func (p *problems) knownVariables(environ []string) map[string]string {
 		}
 	}
 	return known
+}
+
+// withoutQuotes returns the value without quotes at both ends, and adds a problem if it has some: shells and systemd remove them,
+// docker --env-file does not.
+func (p *problems) withoutQuotes(variable, value string) string {
+	inner, quoted := cutQuotes(value)
+	if quoted {
+		p.add(variable, "the value is in quotes, which would be part of it; write it without")
+	}
+	return inner
+}
+
+// cutQuotes returns s without the quotes that begin and end it, and whether it has some.
+func cutQuotes(s string) (inner string, quoted bool) {
+	if n := len(s) - 1; n > 0 && s[0] == s[n] && (s[0] == '"' || s[0] == '\'') {
+		return strings.TrimSpace(s[1:n]), true
+	}
+	return s, false
 }
 
 // knownNames returns the names of all variables except those of indexed sites and of webhooks.

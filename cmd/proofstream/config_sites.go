@@ -2,10 +2,7 @@ package main
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,9 +20,6 @@ import (
 // minKeyLength is the least length of an API key, in characters.
 const minKeyLength = 16
 
-// maxKeyFileSize is the most bytes of a file of keys. It keeps a wrong path, such as a device, from filling the memory.
-const maxKeyFileSize = 64 << 10
-
 // makeAKey is how a problem with a key ends.
 const makeAKey = "make one with: openssl rand -hex 24"
 
@@ -35,12 +29,18 @@ type siteVariables struct {
 	Keys    []string `env:"API_KEYS"`
 	Origins []string `env:"ALLOWED_ORIGINS"`
 
+	KeysFile    string `env:"API_KEYS_FILE"`
+	OriginsFile string `env:"ALLOWED_ORIGINS_FILE"`
+
 	Names signup.Names `env:"NAMES"` // unset: that of the default site
 }
 
 // readSites fills c.Sites: the default site, then the indexed ones.
 func (p *problems) readSites(c *Config, v variables, known map[string]string) {
 	owner := make(map[string]string) // the variable of each key
+	if known["PROOF_ALLOWED_ORIGINS"] == "" && v.OriginsFile != "" {
+		v.Origins = nil
+	}
 	c.Sites = []Site{p.readDefaultSite(c, v, owner)}
 	gap := false
 	for i, index := range indexesOf(siteVariable, known) {
@@ -57,10 +57,8 @@ func (p *problems) readSites(c *Config, v variables, known map[string]string) {
 // not, since each node would have another.
 func (p *problems) readDefaultSite(c *Config, v variables, owner map[string]string) Site {
 	const keysVariable, fileVariable = "PROOF_API_KEYS", "PROOF_API_KEYS_FILE"
-	site := Site{Name: defaultSite, Origins: v.Origins, Names: v.Names}
-	site.Keys = p.addKeys(keysVariable, v.Keys, nil, owner)
-	site.Keys = p.addKeys(fileVariable, p.readKeyFile(fileVariable, v.KeysFile), site.Keys, owner)
-	p.checkOrigins("PROOF_ALLOWED_ORIGINS", v.Origins)
+	site := Site{Name: defaultSite, Names: v.Names, KeysFrom: Source{v.Keys, v.KeysFile}, OriginsFrom: Source{v.Origins, v.OriginsFile}}
+	p.fill(&site, envPrefix, owner)
 
 	switch {
 	case len(site.Keys) > 0 || p.has(keysVariable) || p.has(fileVariable):
@@ -100,17 +98,29 @@ func (p *problems) readSite(prefix string, known map[string]string, before []Sit
 	case slices.ContainsFunc(before, taken):
 		p.add(prefix+"NAME", "taken by another site, or by the one without an index, default; choose another")
 	}
-	if v.Keys == nil && !p.has(prefix+"API_KEYS") {
+	if v.Keys == nil && v.KeysFile == "" && !p.has(prefix+"API_KEYS") {
 		p.add(prefix+"API_KEYS", "missing; %s", makeAKey)
 	}
-	if v.Origins == nil && !p.has(prefix+"ALLOWED_ORIGINS") {
+	if v.Origins == nil && v.OriginsFile == "" && !p.has(prefix+"ALLOWED_ORIGINS") {
 		p.add(prefix+"ALLOWED_ORIGINS", "missing; write the pages that may subscribe, such as https://shop.example.com")
 	}
-	p.checkOrigins(prefix+"ALLOWED_ORIGINS", v.Origins)
 	if known[prefix+"NAMES"] == "" {
 		v.Names = before[0].Names
 	}
-	return Site{v.Name, p.addKeys(prefix+"API_KEYS", v.Keys, nil, owner), v.Origins, v.Names}
+	site := Site{Name: v.Name, Names: v.Names, KeysFrom: Source{v.Keys, v.KeysFile}, OriginsFrom: Source{v.Origins, v.OriginsFile}}
+	p.fill(&site, prefix, owner)
+	return site
+}
+
+// fill sets the keys and the origins of a site whose variables have the prefix.
+func (p *problems) fill(site *Site, prefix string, owner map[string]string) {
+	keysFile, originsFile := prefix+"API_KEYS_FILE", prefix+"ALLOWED_ORIGINS_FILE"
+	site.Keys = p.addKeys(prefix+"API_KEYS", site.KeysFrom.Given, nil, owner)
+	site.Keys = p.addKeys(keysFile, p.readList(keysFile, site.KeysFrom.File, "key"), site.Keys, owner)
+	more := p.readList(originsFile, site.OriginsFrom.File, "origin")
+	p.checkOrigins(prefix+"ALLOWED_ORIGINS", site.OriginsFrom.Given)
+	p.checkOrigins(originsFile, more)
+	site.Origins = append(slices.Clip(site.OriginsFrom.Given), more...)
 }
 
 // addKeys returns the existing keys of a site and those of a variable, each once. A key of another site is a problem, since the
@@ -126,6 +136,9 @@ func (p *problems) addKeys(variable string, keys, existing []string, owner map[s
 		if wrong := checkKey(key); wrong != "" {
 			p.add(variable, "key %d %s; %s", i+1, wrong, makeAKey)
 		}
+		if strings.ContainsAny(key, "+&%=#;") {
+			p.warn(variable, "key %d has one of + & %% = # ; in it: as a form field it must be URL-encoded (curl: --data-urlencode), in a header not", i+1)
+		}
 		owner[key] = variable
 		existing = append(existing, key)
 	}
@@ -134,7 +147,11 @@ func (p *problems) addKeys(variable string, keys, existing []string, owner map[s
 
 // checkKey returns why a key is too short or cannot be sent in a header, or "".
 func checkKey(key string) string {
-	switch {
+	switch _, quoted := cutQuotes(key); {
+	case assignment.MatchString(key):
+		return "is a line that sets a variable; write the key alone"
+	case quoted:
+		return "is in quotes, which would be part of it; write it without"
 	case strings.ContainsFunc(key, unicode.IsSpace):
 		return "contains white space (several keys are separated by commas)"
 	case !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }):
@@ -143,37 +160,6 @@ func checkKey(key string) string {
 		return fmt.Sprintf("is shorter than %d characters", minKeyLength)
 	}
 	return ""
-}
-
-// readKeyFile returns the keys in a file, which line ends or commas separate.
-func (p *problems) readKeyFile(variable, path string) []string {
-	if path == "" {
-		return nil
-	}
-	text, err := readLimited(path, maxKeyFileSize)
-	if err != nil {
-		p.addUnreadable(variable, path, err)
-		return nil
-	}
-	keys, err := parseList(strings.NewReplacer("\r\n", ",", "\n", ",").Replace(text))
-	if err != nil {
-		p.add(variable, "the file is empty; write a key into it, or unset the variable; %s", makeAKey)
-	}
-	return keys
-}
-
-// readLimited returns the text of a file. It reads at most limit+1 bytes; a longer file is an error.
-func readLimited(path string, limit int64) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		err = errors.New("too large for a file of keys")
-	}
-	return string(b), err
 }
 
 // checkOrigins adds a problem for each pattern that origin.Parse refuses.

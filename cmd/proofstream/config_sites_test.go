@@ -10,19 +10,26 @@ import (
 	"proofstream/stream/signup"
 )
 
-// siteEnviron is the environment of one indexed site.
-func siteEnviron(index, name, keys, origins string) []string {
+// siteEnviron is the environment of one indexed site, with the others' variables as "NAME=value".
+func siteEnviron(index, name, keys, origins string, others ...string) []string {
 	p := "PROOF_SITES_" + index + "_"
-	return []string{p + "NAME=" + name, p + "API_KEYS=" + keys, p + "ALLOWED_ORIGINS=" + origins}
+	environ := []string{p + "NAME=" + name, p + "API_KEYS=" + keys, p + "ALLOWED_ORIGINS=" + origins}
+	for _, other := range others {
+		environ = append(environ, p+other)
+	}
+	return environ
 }
 
 func TestSitesFollowTheDefaultInOrder(t *testing.T) {
 	environ := []string{"PROOF_API_KEYS=" + keyA}
-	want := []Site{{"default", []string{keyA}, []string{"http://localhost:*", "http://127.0.0.1:*"}, signup.FullNames}}
+	site := func(name string, keys, origins []string) Site {
+		return Site{Name: name, Keys: keys, Origins: origins, Names: signup.FullNames, KeysFrom: Source{Given: keys}, OriginsFrom: Source{Given: origins}}
+	}
+	want := []Site{site("default", []string{keyA}, []string{"http://localhost:*", "http://127.0.0.1:*"})}
 	for i, index := range strings.Fields("0 1 2 3 4 5 6 7 8 9 10 11") {
 		name, key := "shop-"+index, strings.Repeat(string(rune('c'+i)), 16)
 		environ = append(siteEnviron(index, name, key+" , "+key+"2,", "https://"+name+".example"), environ...)
-		want = append(want, Site{name, []string{key, key + "2"}, []string{"https://" + name + ".example"}, signup.FullNames})
+		want = append(want, site(name, []string{key, key + "2"}, []string{"https://" + name + ".example"}))
 	}
 	if got := configOf(t, environ...).Sites; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -50,6 +57,10 @@ func TestEachSiteProblemIsFound(t *testing.T) {
 		"a short key":           {siteEnviron("0", "shop", "short", "*"), "PROOF_SITES_0_API_KEYS", "key 1 is shorter"},
 		"no origins":            {siteEnviron("0", "shop", keyA, " "), "PROOF_SITES_0_ALLOWED_ORIGINS", "missing"},
 		"an origin with a path": {siteEnviron("0", "shop", keyA, "https://a.example/b"), "PROOF_SITES_0_ALLOWED_ORIGINS", "path"},
+		"keys in a file only":   {environ: siteEnviron("0", "shop", "", "*", "API_KEYS_FILE="+tempFile(t, keyA))},
+		"origins in a file":     {environ: siteEnviron("0", "shop", keyA, "", "ALLOWED_ORIGINS_FILE="+tempFile(t, "https://a.example\n"))},
+		"a file of no origins":  {siteEnviron("0", "shop", keyA, "*", "ALLOWED_ORIGINS_FILE="+tempFile(t, "\n")), "PROOF_SITES_0_ALLOWED_ORIGINS_FILE", "empty"},
+		"a file of bad origins": {siteEnviron("0", "shop", keyA, "*", "ALLOWED_ORIGINS_FILE="+tempFile(t, "*\nhttps://a.example/")), "PROOF_SITES_0_ALLOWED_ORIGINS_FILE", "origin 2"},
 		"another policy":        {append(good, "PROOF_SITES_0_NAMES=last"), "PROOF_SITES_0_NAMES", "write full, first, initial or none"},
 		"a first index of one":  {siteEnviron("1", "shop", keyA, "*"), "PROOF_SITES_0_NAME", "there is a site 1"},
 		"a gap":                 {append(siteEnviron("2", "b", keyB, "*"), good...), "PROOF_SITES_1_NAME", "there is a site 2"},
@@ -150,7 +161,7 @@ func TestTheLoggedConfigurationHoldsNoSecret(t *testing.T) {
 	}
 	for name := range knownNames() {
 		switch name {
-		case "PROOF_API_KEYS", "PROOF_API_KEYS_FILE", "PROOF_ALLOWED_ORIGINS", "PROOF_NAMES": // logged as sites
+		case "PROOF_API_KEYS", "PROOF_API_KEYS_FILE", "PROOF_ALLOWED_ORIGINS", "PROOF_ALLOWED_ORIGINS_FILE", "PROOF_NAMES": // logged as sites
 			continue
 		}
 		if !strings.Contains(out.String(), name+"=") {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -17,10 +16,16 @@ import (
 // healthcheckTimeout bounds how long healthcheck waits for the service.
 const healthcheckTimeout = 3 * time.Second
 
-// healthcheck asks /ready of the service that the same environment configures, on this machine. The error is that of an invalid
-// configuration, or says why the service is not ready.
+// errUnchecked is the error of a health check with an invalid configuration.
+var errUnchecked = errors.New("the configuration has problems")
+
+// healthcheck asks /ready of the service that the same environment configures, on this machine. The error, of one line, says why the
+// service is not ready, or is errUnchecked.
 func healthcheck(ctx context.Context, c invocation) error {
 	cfg, err := readConfig(c.environ)
+	if wrong, ok := errors.AsType[*ConfigError](err); ok {
+		return fmt.Errorf("%w, the first is %s (proofstream check prints all)", errUnchecked, wrong.Problems[0])
+	}
 	if err != nil {
 		return err
 	}
@@ -63,29 +68,4 @@ func healthcheckRequest(cfg Config) (url string, client *http.Client) {
 		Transport:     &http.Transport{TLSClientConfig: secure},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// check prints the configuration, a variable on each line, without secrets. The error is that of an invalid configuration.
-func check(_ context.Context, c invocation) error {
-	cfg, err := readConfig(c.environ)
-	if err != nil {
-		return err
-	}
-	return printGroup(c.stdout, "", cfg.LogValue())
-}
-
-// printGroup prints each attribute of a group as name=value, with the names of the groups around it and dots between them.
-func printGroup(w io.Writer, prefix string, group slog.Value) error {
-	for _, a := range group.Group() {
-		if a.Value.Kind() == slog.KindGroup {
-			if err := printGroup(w, prefix+a.Key+".", a.Value); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "%s%s=%v\n", prefix, a.Key, a.Value); err != nil {
-			return err
-		}
-	}
-	return nil
 }

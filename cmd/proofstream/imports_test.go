@@ -31,6 +31,7 @@ var allowedImports = map[string][]string{
 	"proofstream/cmd/proofstream": {
 		"proofstream/api", "proofstream/api/hook", "proofstream/api/origin", "proofstream/api/sse", "proofstream/assets", "proofstream/stream", "proofstream/stream/hostname",
 		"proofstream/stream/registry", "proofstream/stream/natslog", "proofstream/stream/signup", "proofstream/stream/sqlitelog", "github.com/caarlos0/env/v11",
+		"github.com/KimMachineGun/automemlimit",
 	},
 
 	// Only tests import these packages and the NATS server: see TestProgramsContainNoTestPackage.

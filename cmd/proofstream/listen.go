@@ -51,7 +51,12 @@ func announce(logger *slog.Logger, cfg Config, w io.Writer, addr net.Addr) {
 		base = fmt.Sprintf("%s://localhost:%d", scheme, tcp.Port)
 	}
 	logger.Info("serving", "url", base, "max_subscribers", cfg.MaxSubscribers, "retain", cfg.Retain)
-	if key := cfg.GeneratedKey; key != "" {
+	switch key := cfg.GeneratedKey; {
+	case key == "":
+	case cfg.LogFormat == "json": // at every level, as the text
+		newLogger(Config{LogFormat: "json"}, w).Info("no API key is configured: this one is valid until the service stops",
+			"key", key, "demo", base+"/#key="+key, "curl", "curl -d api_key="+key+" -d user_name=Ada "+base+"/signup")
+	default:
 		fmt.Fprintf(w, `
 No API key is configured, so this one is valid until the service stops: %s
 

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"strings"
 )
 
 // newLogger returns a logger that writes to w with the configured level and format. In JSON, durations are numbers in
@@ -19,4 +20,15 @@ func newLogger(cfg Config, w io.Writer) *slog.Logger {
 		return a
 	}
 	return slog.New(slog.NewJSONHandler(w, o))
+}
+
+// logsJSON reports whether an environment, which may be invalid otherwise, asks for a log in JSON.
+func logsJSON(environ []string) (asked bool) {
+	for _, entry := range environ {
+		if value, found := strings.CutPrefix(entry, "PROOF_LOG_FORMAT="); found {
+			value, _ = cutQuotes(strings.TrimSpace(value))
+			asked = value == "json"
+		}
+	}
+	return asked
 }

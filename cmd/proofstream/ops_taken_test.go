@@ -18,7 +18,7 @@ func TestTakenMetricsAddress(t *testing.T) {
 	if err == nil {
 		defer taken.Close()
 	} // otherwise another program listens there, which is the same case
-	if o, err := openOps(defaultMetricsAddr, logger); err != nil || o.l != nil {
+	if o, err := openOps(defaultMetricsAddr, ":6009", logger); err != nil || o.l != nil {
 		t.Errorf("got listener %v, error %v, want neither", o.l, err)
 	}
 	if !strings.Contains(log.String(), "PROOF_METRICS_ADDR") {

@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 
 	"golang.org/x/sync/errgroup"
 
 	"proofstream/api"
+	"proofstream/api/hook"
 	"proofstream/api/origin"
 	"proofstream/assets"
 	"proofstream/stream/natslog"
@@ -20,9 +22,9 @@ import (
 )
 
 // run runs the service that environ configures until ctx ends; then it ends every stream and returns nil. It logs to
-// stderr. It calls ready, unless nil, with the listening address as soon as the event log is open. An invalid environ is
-// a *ConfigError.
-func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net.Addr)) error {
+// stderr. It looks at the files of keys, origins and secrets again at each signal from hangUp. It calls ready, unless nil, with the
+// listening address as soon as the event log is open. An invalid environ is a *ConfigError.
+func run(ctx context.Context, environ []string, stderr io.Writer, hangUp <-chan os.Signal, ready func(net.Addr)) error {
 	cfg, err := readConfig(environ)
 	if err != nil {
 		return err
@@ -31,40 +33,34 @@ func run(ctx context.Context, environ []string, stderr io.Writer, ready func(net
 	build := thisBuild()
 	logger.Info("starting", "version", build.Version, "revision", build.Revision)
 	logger.Debug("configuration", "config", cfg)
+	warn(cfg, logger)
 	limitSubscribers(&cfg, logger)
+	limitMemory(&cfg, environ, logger)
 	onServing := func(addr net.Addr) {
 		announce(logger, cfg, stderr, addr)
 		if ready != nil {
 			ready(addr)
 		}
 	}
-	s := &service{cfg: cfg, logger: logger, onServing: onServing}
+	s := &service{environ: environ, cfg: cfg, logger: logger, hangUp: hangUp, onServing: onServing}
 	if err := s.assemble(); err != nil {
 		return err
 	}
 	return s.run(ctx)
 }
 
-// limitSubscribers lowers cfg.MaxSubscribers to what the limit of open files allows, and logs that.
-func limitSubscribers(cfg *Config, logger *slog.Logger) {
-	fit := capSubscribers(cfg.MaxSubscribers, descriptorLimit())
-	if fit >= cfg.MaxSubscribers {
-		return
-	}
-	logger.Warn("PROOF_MAX_SUBSCRIBERS is more than the limit of open files allows: raise that limit (ulimit -n, LimitNOFILE)",
-		"asked", cfg.MaxSubscribers, "max_subscribers", fit)
-	cfg.MaxSubscribers = fit
-}
-
 // service is the running service with its parts.
 type service struct {
+	environ   []string
 	cfg       Config
 	logger    *slog.Logger
+	hangUp    <-chan os.Signal
 	onServing func(net.Addr) // called once, when the event log is open
 	log       eventLog
 	cluster   *natslog.Log // the same as log, or nil if log is embedded
 	registry  *registry.Registry
 	presence  *natslog.Presence // nil if log is embedded
+	hooks     []*hook.Hook
 	server    *api.Server
 	http      *http.Server
 	transport transport
@@ -76,13 +72,12 @@ func (s *service) assemble() error {
 	if err != nil {
 		return err
 	}
-	hooks, err := hooksOf(s.cfg)
-	if err != nil {
+	if s.hooks, err = hooksOf(s.cfg); err != nil {
 		return err
 	}
 	o := api.Options{
 		Sites:  sites,
-		Hooks:  hooks,
+		Hooks:  s.hooks,
 		Assets: assets.Files,
 		Retry:  s.cfg.Retry,
 		Grace:  s.cfg.ShutdownGrace,
@@ -147,13 +142,13 @@ func (s *service) run(ctx context.Context) (err error) {
 			s.logger.Error("the event log was not closed cleanly", "error", err)
 		}
 	}()
-	ops, err := openOps(s.cfg.MetricsAddr, s.logger)
+	l, err := listen("PROOF_ADDR", s.cfg.Addr)
 	if err != nil {
 		return err
 	}
-	l, err := listen("PROOF_ADDR", s.cfg.Addr)
+	ops, err := openOps(s.cfg.MetricsAddr, s.cfg.Addr, s.logger)
 	if err != nil {
-		ops.close()
+		l.Close()
 		return err
 	}
 	return s.runAll(ctx, l, ops)
@@ -169,6 +164,7 @@ func (s *service) runAll(ctx context.Context, l net.Listener, ops ops) error {
 	g.Go(func() error { return s.registry.Run(running) })
 	g.Go(func() error { return s.registry.Heartbeat(running, s.cfg.Heartbeat) })
 	g.Go(func() error { return s.server.Run(running) })
+	g.Go(func() error { return s.newReloader().run(running, s.hangUp) })
 	g.Go(func() error { return ops.serve(running, s.server.Ops()) })
 	g.Go(func() error { return s.transport.servePlain(running, s.cfg.Addr, s.logger) })
 	g.Go(func() error { return s.transport.serve(s.http, l) })

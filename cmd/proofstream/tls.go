@@ -10,11 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
-
-	"golang.org/x/crypto/acme/autocert"
 )
 
 // secure reports whether the service itself serves HTTPS.
@@ -30,14 +27,7 @@ type transport struct {
 func newTransport(cfg Config, logger *slog.Logger) transport {
 	switch {
 	case len(cfg.ACMEHosts) > 0:
-		m := &autocert.Manager{
-			Prompt:     autocert.AcceptTOS,
-			Cache:      autocert.DirCache(filepath.Join(cfg.DataDir, "acme")),
-			HostPolicy: autocert.HostWhitelist(cfg.ACMEHosts...),
-		}
-		t := m.TLSConfig()
-		t.MinVersion = tls.VersionTLS12
-		return transport{tls: t, plain: m.HTTPHandler(nil)}
+		return newACME(cfg, logger)
 	case cfg.TLSCertFile != "":
 		files := &certificateFiles{cert: cfg.TLSCertFile, key: cfg.TLSKeyFile, logger: logger}
 		return transport{tls: &tls.Config{

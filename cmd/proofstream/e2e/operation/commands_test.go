@@ -33,7 +33,10 @@ func TestArgumentsThatRunNoService(t *testing.T) {
 		{"version", 0, func(text string) bool {
 			return strings.Contains(text, runtime.Version()) && strings.Contains(text, "revision ")
 		}, nil},
-		{"--port=8080", 2, nil, usage},
+		{"--version", 0, func(text string) bool { return strings.Contains(text, runtime.Version()) }, nil},
+		{"--port=8080", 2, nil, func(text string) bool { return usage(text) && strings.Contains(text, "PROOF_ADDR=:8080") }},
+		{"--log-level=debug", 2, nil, func(text string) bool { return usage(text) && strings.Contains(text, "PROOF_LOG_LEVEL") }},
+		{"--api-keys=a-secret", 2, nil, func(text string) bool { return usage(text) && !strings.Contains(text, "a-secret") }},
 		{"serve", 2, nil, usage},
 		{"backup", 2, nil, usage},
 		{"backup a b", 2, nil, usage},

@@ -29,7 +29,7 @@ func TestHealthcheck(t *testing.T) {
 			}
 		})
 	}
-	if _, stderr, status := e2e.RunProgram(t, []string{"PROOF_RETAIN=0"}, "healthcheck"); status != 2 || !strings.Contains(stderr, "PROOF_RETAIN") {
+	if _, stderr, status := e2e.RunProgram(t, []string{"PROOF_RETAIN=0"}, "healthcheck"); status != 2 || !strings.Contains(stderr, "PROOF_RETAIN") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("a wrong configuration: got status %d and %q, want 2", status, stderr)
 	}
 }
@@ -40,7 +40,7 @@ func TestCheck(t *testing.T) {
 	const secret = "a-secret-that-nobody-may-see"
 	stdout, stderr, status := e2e.RunProgram(t, []string{"PROOF_DATA_DIR=" + dir, "PROOF_API_KEYS=" + secret + "1," + secret + "2", "PROOF_RETAIN=77",
 		"PROOF_HOOKS_0_NAME=orders", "PROOF_HOOKS_0_FROM=shopify", "PROOF_HOOKS_0_SECRET=" + secret}, "check")
-	for _, line := range []string{"PROOF_RETAIN=77\n", "PROOF_HEARTBEAT=15s\n", "sites.default.keys=2\n", "hooks.orders.from=shopify\n", "hooks.orders.secrets=1\n"} {
+	for _, line := range []string{"PROOF_RETAIN=77\n", "PROOF_HEARTBEAT=15s\n", "PROOF_API_KEYS=2 keys\n", "PROOF_HOOKS_0_FROM=shopify\n", "PROOF_HOOKS_0_SECRET=1 secret\n"} {
 		if !strings.Contains(stdout, line) {
 			t.Errorf("got %s, want %s in it", stdout, line)
 		}
