@@ -30,11 +30,12 @@ type Source struct {
 	Events     []ssetest.Event // without heartbeats
 	LastID     string          // last event id, as the next connection sends it
 	Retry      time.Duration   // newest retry field; 0 when there was none
-	Conns      int             // connections with status 200
-	Ends       []End           // how each connection has ended
-	Heartbeats []time.Time     // when each heartbeat arrived
-	Head       http.Header     // response header of the newest connection
-	Proto      int             // major HTTP version of the newest connection
+	open       bool
+	Conns      int         // connections with status 200
+	Ends       []End       // how each connection has ended
+	Heartbeats []time.Time // when each heartbeat arrived
+	Head       http.Header // response header of the newest connection
+	Proto      int         // major HTTP version of the newest connection
 }
 
 // End says how a connection, or an attempt to connect, ended.
@@ -92,7 +93,7 @@ func (s *Source) Start(t testing.TB, reconnect bool) {
 		for {
 			e := s.connect(ctx)
 			s.Mu.Lock()
-			s.Ends = append(s.Ends, e)
+			s.open, s.Ends = false, append(s.Ends, e)
 			delay := min(max(s.Retry, time.Millisecond), s.longest)
 			s.Mu.Unlock()
 			if !reconnect {
@@ -132,7 +133,7 @@ func (s *Source) connect(ctx context.Context) End {
 func (s *Source) read(resp *http.Response) End {
 	s.Mu.Lock()
 	conn := s.Conns
-	s.Conns, s.Head, s.Proto = s.Conns+1, resp.Header, resp.ProtoMajor
+	s.open, s.Conns, s.Head, s.Proto = true, s.Conns+1, resp.Header, resp.ProtoMajor
 	s.Mu.Unlock()
 	for events := ssetest.NewReader(resp.Body, s.LastID); ; {
 		e, err := events.Next()
@@ -167,6 +168,12 @@ func (s *Source) Ended(t testing.TB) End {
 	t.Helper()
 	s.Await(t, "the end of the stream", func() bool { return len(s.Ends) > 0 })
 	return s.AllEnds()[0]
+}
+
+// AwaitOpen waits until a connection is open.
+func (s *Source) AwaitOpen(t testing.TB) {
+	t.Helper()
+	s.Await(t, "an open stream", func() bool { return s.open })
 }
 
 // AllEnds returns how each connection so far has ended, in order.

@@ -38,7 +38,7 @@ func TestDrill(t *testing.T) {
 		t.Errorf("posts stalled %v, want 15 s at most", a.PostStall)
 	}
 	for i, s := range l.Sources {
-		s.Await(t, "an open stream", func() bool { return s.Conns > len(s.Ends) })
+		s.AwaitOpen(t)
 		if last := s.AllEnds(); len(last) == 0 {
 			t.Logf("stream %d never ended", i)
 		}

@@ -73,7 +73,7 @@ func TestClusterRollingRestart(t *testing.T) {
 	l.Stop()
 	l.Finish(c.Stored()).Check(t, l)
 	for i, s := range l.Sources {
-		s.Await(t, "an open stream", func() bool { return s.Conns > len(s.Ends) })
+		s.AwaitOpen(t)
 		if len(s.AllEnds()) == 0 {
 			t.Errorf("stream %d never ended: the restarts prove nothing", i)
 		}
