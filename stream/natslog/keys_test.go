@@ -20,12 +20,13 @@ func TestKeyOutlivesTheWindow(t *testing.T) {
 		l := opened(t, o)
 		first := mustAppend(t, l, "k")
 		cfg := l.opts.settings("a", jetstream.StreamConfig{Metadata: metadata(t, l, "a")})
-		cfg.Duplicates = 100 * time.Millisecond
-		if _, err := l.js.UpdateStream(t.Context(), cfg); err != nil {
-			t.Fatal(err)
-		}
 		s, _ := l.site(t.Context(), "a")
+		cfg.Duplicates = 100 * time.Millisecond
 		waitfor.Fact(t, "the window is over", func() bool {
+			cfg.Duplicates++ // the server may start its timer before it has the new window, and then wait for the old one
+			if _, err := l.js.UpdateStream(t.Context(), cfg); err != nil {
+				t.Fatal(err)
+			}
 			_, err := l.remembered(t.Context(), s, hashKey("k"))
 			return errors.Is(err, stream.ErrNotFound)
 		})
