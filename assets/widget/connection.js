@@ -73,24 +73,35 @@ export const startAfresh = newest => {
 // hurry makes a try, or a new stream, due.
 export const hurry = () => due = 0;
 
-// lose closes the stream; the next try follows.
-const lose = () => {
+// retryIn closes the stream; the next try follows after delay.
+const retryIn = delay => {
   source.close();
   source = undefined;
-  const delay = denied ? MINUTE * (1 + Math.random()) : backoff(tries++);
   expect(delay);
   clearTimeout(retrying);
   retrying = setTimeout(keepConnected, delay);
+};
+
+// lose closes a stream that has failed.
+const lose = () => {
+  retryIn(backoff(tries++) + (denied ? MINUTE : 0));
   if (tries == 1 && !lastId) look();   // which can tell why
 };
 
 const hear = ({type, data, lastEventId}) => {
   begun = true;
   tries = 0;
-  leftAlone = false;
+  denied = false;
   expect(SILENCE * (.8 + Math.random() * .4));
   lookAt = 0;
-  lastId = lastEventId || lastId;   // `busy` on a new stream has none
+  // The service ends the stream after `busy`, which is a line on the console. The first time the browser returns after `retry`, which a page
+  // cannot read; then we close before that line, and wait as long as a full house asks for.
+  if (type == 'busy') {
+    if (leftAlone) retryIn(MINUTE * (.1 + Math.random() * .4));
+    return;
+  }
+  leftAlone = false;
+  lastId = lastEventId;
   try {
     data = {id: lastId, ...JSON.parse(data)};
   } catch {
@@ -108,6 +119,7 @@ const look = async () => {
     const {events, last_event_id, detail} = await response.json().catch(() => ({}));
     if (denied) {
       expect(MINUTE);
+      lookAt = due + 9 * MINUTE;   // each refusal is a line on the console; a stream tells when it is over
       return say(detail ? `${detail} (data-site: ${site})` : `no service at ${serviceURL('..')}: keep proof.js out of the optimiser`);
     }
     begun = true;

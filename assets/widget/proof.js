@@ -54,7 +54,6 @@ const frames = {
     withdraw(event);
     emit('retract', event);
   },
-  busy() {},
 };
 
 // ... and of a word from another tab: a frame that it has heard, or what happens there.

@@ -13,12 +13,21 @@ import (
 	"proofstream/stream/waitfor"
 )
 
+// noRoom is the response of a full house, with a short delay.
+func noRoom(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	fmt.Fprint(w, "event: busy\nretry: 100\ndata: {}\n\n")
+	w.(http.Flusher).Flush()
+	panic(http.ErrAbortHandler)
+}
+
 // The widget reconnects with its last id after disconnects, refusals, a restart and sleep, and shows each signup once.
 func TestWidgetReconnects(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t, "PROOF_RETRY=300ms")
 	f := e2e.StartHTTPProxy(t, p)
-	tab := e2e.Tab(t, e2e.ServePage(t, e2e.WidgetPage(f.URL, e2e.Quick, "")))
+	tab := e2e.Tab(t, e2e.ServePage(t, e2e.FastClock+e2e.WidgetPage(f.URL, e2e.Quick, "")))
 	p.AwaitSubscribers(t, 1)
 	p.Post(t, "user_name=before")
 	e2e.AwaitShows(t, tab, 1)
@@ -33,15 +42,11 @@ func TestWidgetReconnects(t *testing.T) {
 			f.Replace("/events", nil)
 		}},
 		{"busy", func() {
-			f.Replace("/events", func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Content-Type", "text/event-stream")
-				w.Header().Set("Access-Control-Allow-Origin", "*")
-				fmt.Fprint(w, "event: busy\nretry: 100\ndata: {}\n\n")
-				w.(http.Flusher).Flush()
-				panic(http.ErrAbortHandler)
-			})
-			f.AwaitCount(t, "/events", f.Count("/events")+3)
+			f.Replace("/events", noRoom)
+			f.AwaitCount(t, "/events", f.Count("/events")+2)
+			e2e.AwaitJS(t, tab, "heard.slice(-2).every(frame => frame.startsWith('busy'))")
 			f.Replace("/events", nil)
+			e2e.PassTime(t, tab, 30*time.Second) // the longest that the widget waits for room
 		}},
 		{"restart", func() { p.Kill(); p = p.Restart() }},
 		{"sleep", func() { e2e.Eval[chromedp.Void](t, tab, "ahead += 9e4") }},
