@@ -169,6 +169,7 @@ func (s *service) runAll(ctx context.Context, l net.Listener, ops ops) error {
 	g.Go(func() error { return s.transport.servePlain(running, s.cfg.Addr, s.logger) })
 	g.Go(func() error { return s.transport.serve(s.http, l) })
 	g.Go(func() error { return s.openAndServe(running, g, l.Addr()) })
+	s.tellManager("READY=1") // it listens; a cluster may be out of reach for any time
 	select {
 	case <-ctx.Done():
 	case <-failed.Done():

@@ -13,6 +13,7 @@ const notice = 500 * time.Millisecond
 // few at a time, closes the listener after the last of them, and waits for posts under way. After the grace time it
 // closes the connections that are left.
 func (s *service) shutdown() {
+	s.tellManager("STOPPING=1")
 	s.logger.Info("stopping", "subscribers", s.registry.Open(), "grace", s.cfg.ShutdownGrace)
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownGrace)
 	defer cancel()
