@@ -1,23 +1,28 @@
 package main
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// newACME returns the transport that serves HTTPS with certificates obtained by ACME (RFC 8555). They are kept in the data directory.
+// newACME returns the transport that serves HTTPS with certificates obtained by ACME (RFC 8555). They are kept in the data directory, see
+// acmeDir.
 func newACME(cfg Config, logger *slog.Logger) transport {
 	m := &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
-		Cache:      autocert.DirCache(filepath.Join(cfg.DataDir, "acme")),
+		Cache:      autocert.DirCache(acmeDir(cfg)),
 		HostPolicy: autocert.HostWhitelist(cfg.ACMEHosts...),
 		Email:      cfg.ACMEEmail,
 		Client:     &acme.Client{DirectoryURL: cfg.ACMEDirectory},
@@ -28,13 +33,28 @@ func newACME(cfg Config, logger *slog.Logger) transport {
 	get := t.GetCertificate
 	t.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		certificate, err := get(hello)
-		failures.note(hello.ServerName, err)
+		if !slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) { // that is the authority's challenge
+			failures.note(hello.ServerName, certificate, err)
+		}
 		return certificate, err
 	}
 	return transport{tls: t, plain: m.HTTPHandler(nil)}
 }
 
-// acmeFailures logs why there is no certificate for a host: one warning for each host and reason until the host has one again.
+// acmeDir returns the directory of the certificates and the account: acme in the data directory for Let's Encrypt, and one below it for
+// each other authority. So a certificate of a rehearsal is not served after the change to another authority.
+func acmeDir(cfg Config) string {
+	dir := filepath.Join(cfg.DataDir, "acme")
+	if cfg.ACMEDirectory == acme.LetsEncryptURL {
+		return dir
+	}
+	host := strings.TrimPrefix(cfg.ACMEDirectory, "https://")
+	host, _, _ = strings.Cut(host, "/")
+	readable := strings.NewReplacer(".", "_", ":", "_").Replace(host) // without a dot: it is no name of a certificate
+	return filepath.Join(dir, fmt.Sprintf("%s-%.4x", readable, sha256.Sum256([]byte(cfg.ACMEDirectory))))
+}
+
+// acmeFailures logs why there is no certificate for a host, or no new one: one warning for each host and reason until the host has one again.
 type acmeFailures struct {
 	hosts  []string
 	logger *slog.Logger
@@ -48,20 +68,32 @@ var varying = regexp.MustCompile(`[A-Za-z0-9_-]{16,}|[0-9]+`)
 
 // note takes the result of one handshake. It ignores names that are no host of the service, since anybody can send one, and the error of
 // a handshake during the minute that autocert waits after a failure, which says nothing.
-func (f *acmeFailures) note(name string, err error) {
+func (f *acmeFailures) note(name string, certificate *tls.Certificate, err error) {
 	host := strings.ToLower(strings.TrimSuffix(name, "."))
 	if !slices.Contains(f.hosts, host) || err != nil && strings.HasSuffix(err.Error(), "missing certificate") {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err == nil {
+	const advice = "port 80 or 443 of this host must reach this service, and this service its authority"
+	switch {
+	case err != nil:
+		if f.isNew(host, varying.ReplaceAllString(err.Error(), "")) {
+			f.logger.Warn("no certificate could be obtained: "+advice, "host", host, "error", err)
+		}
+	case overdue(certificate.Leaf):
+		if f.isNew(host, "overdue") {
+			f.logger.Warn("a certificate is not renewed: "+advice, "host", host, "valid_until", certificate.Leaf.NotAfter)
+		}
+	default:
 		delete(f.logged, host)
-		return
 	}
-	reason := varying.ReplaceAllString(err.Error(), "")
+}
+
+// isNew remembers a reason, and reports whether it is the first time since the host had a certificate. Callers hold f.mu.
+func (f *acmeFailures) isNew(host, reason string) bool {
 	if f.logged[host][reason] {
-		return
+		return false
 	}
 	if f.logged == nil {
 		f.logged = map[string]map[string]bool{}
@@ -70,6 +102,11 @@ func (f *acmeFailures) note(name string, err error) {
 		f.logged[host] = map[string]bool{}
 	}
 	f.logged[host][reason] = true
-	f.logger.Warn("no certificate could be obtained: port 80 or 443 of this host must reach this service, and this service its authority",
-		"host", host, "error", err)
+	return true
+}
+
+// overdue reports whether a certificate should have been renewed for some time. autocert renews in the last third of its life, in the
+// last 30 days at most, tries about each hour, and reports no error as long as the certificate is valid.
+func overdue(leaf *x509.Certificate) bool {
+	return time.Until(leaf.NotAfter) < min(leaf.NotAfter.Sub(leaf.NotBefore)/4, 25*24*time.Hour)
 }
