@@ -54,8 +54,9 @@ func healthcheck(ctx context.Context, c invocation) error {
 // over the loopback, and the certificate is for another name.
 func healthcheckRequest(cfg Config) (url string, client *http.Client) {
 	host, port, _ := net.SplitHostPort(cfg.Addr) // readConfig has checked it
+	var dial func(ctx context.Context, network, address string) (net.Conn, error)
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
+		host, dial = "127.0.0.1", dialLoopback
 	}
 	scheme, secure := "http", &tls.Config{InsecureSkipVerify: true}
 	if cfg.secure() {
@@ -65,7 +66,24 @@ func healthcheckRequest(cfg Config) (url string, client *http.Client) {
 		secure.ServerName = cfg.ACMEHosts[0] // a certificate is chosen by it
 	}
 	return scheme + "://" + net.JoinHostPort(host, port) + "/ready", &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: secure},
+		Transport:     &http.Transport{TLSClientConfig: secure, DialContext: dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// dialLoopback dials the port of address on the loopback, over IPv4 and otherwise over IPv6. It needs no name.
+func dialLoopback(ctx context.Context, network, address string) (net.Conn, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	if err == nil {
+		return conn, nil
+	}
+	if conn, err6 := d.DialContext(ctx, network, net.JoinHostPort("::1", port)); err6 == nil {
+		return conn, nil
+	}
+	return nil, err
 }

@@ -34,6 +34,15 @@ func TestHealthcheck(t *testing.T) {
 	}
 }
 
+// Of a service on all addresses, healthcheck asks over IPv6 where there is no IPv4.
+func TestHealthcheckWithoutIPv4(t *testing.T) {
+	p := e2e.Start(t, "PROOF_ADDR=[::1]:0")
+	same := "PROOF_ADDR=" + strings.Replace(p.URL, "http://[::1]", "", 1)
+	if stdout, stderr, status := e2e.RunProgram(t, []string{same}, "healthcheck"); status != 0 {
+		t.Errorf("got status %d, %q and %q, want 0", status, stdout, stderr)
+	}
+}
+
 // check prints every setting and no secret, or every problem, and makes nothing.
 func TestCheck(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
