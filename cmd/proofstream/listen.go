@@ -24,7 +24,10 @@ func listen(variable, addr string) (net.Listener, error) {
 	case errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("not allowed to listen on %s: set %s to a port above 1023, or grant CAP_NET_BIND_SERVICE", addr, variable)
 	case err != nil:
-		_, port, _ := net.SplitHostPort(addr)
+		host, port, _ := net.SplitHostPort(addr)
+		if host == "localhost" { // whose port is not for every interface
+			return nil, fmt.Errorf("%w: set %s to 127.0.0.1:%s or [::1]:%[3]s, whichever this machine has", err, variable, port)
+		}
 		return nil, fmt.Errorf("%w: set %s to :%s or to an address of this machine", err, variable, port)
 	}
 	return l, nil

@@ -26,6 +26,22 @@ func TestTakenMetricsAddress(t *testing.T) {
 	}
 }
 
+// When the service itself has the default metrics address, the warning says that, and not that another program has it.
+func TestDefaultMetricsAddressOfTheServiceItself(t *testing.T) {
+	var log bytes.Buffer
+	l, err := net.Listen("tcp", defaultMetricsAddr)
+	if err == nil {
+		defer l.Close()
+	} // otherwise another program listens there, which is the same to openOps
+	o, err := openOps(defaultMetricsAddr, ":9609", slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil || o.l != nil {
+		t.Errorf("got listener %v, error %v, want neither", o.l, err)
+	}
+	if got := log.String(); !strings.Contains(got, "is the address of the service itself: set PROOF_METRICS_ADDR to another, or to off") || strings.Contains(got, "another program") {
+		t.Errorf("the log says %q", got)
+	}
+}
+
 // The error for an address of another machine says what to set instead.
 func TestForeignAddress(t *testing.T) {
 	_, err := listen("PROOF_ADDR", "192.0.2.77:7777") // reserved for documentation: RFC 5737

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -46,8 +47,7 @@ func openConn(path, mode string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "mode=" + mode}
-	d, err := new(sqlite.Driver).Open(address.String())
+	d, err := new(sqlite.Driver).Open(address(path, mode))
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,17 @@ func openConn(path, mode string) (*conn, error) {
 		}
 	}
 	return c, nil
+}
+
+// address returns the URI of a database with an absolute path. A path that begins with a drive, as on Windows, gets a slash before it
+// (sqlite.org/uri.html, section 3.1).
+func address(path, mode string) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: "mode=" + mode}
+	return u.String()
 }
 
 func (c *conn) stmt(text string) (driver.Stmt, error) {

@@ -32,7 +32,9 @@ func createDatabase(path, instance string) error {
 	if err != nil {
 		return explain(err, path)
 	}
-	f.Close()
+	if err := errors.Join(shareWithGroup(f), f.Close()); err != nil {
+		return explain(err, path)
+	}
 	c, err := openConn(path, writing)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sqlitelog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ const (
 	// lockFile is the name of the file that a process locks while it runs the log.
 	lockFile = "proofstream.lock"
 	// lockRetryDelay is the delay between two tries to lock the file.
-	lockRetryDelay = 100 * time.Millisecond
+	lockRetryDelay = 20 * time.Millisecond
 	// lockWarnAfter is how long one try may take before a log line says so.
 	lockWarnAfter = 5 * time.Second
 )
@@ -31,6 +32,9 @@ func (l *Log) lockDir(ctx context.Context) error {
 		return explain(err, dir)
 	}
 	l.lock = f
+	if err := shareWithGroup(f); err != nil {
+		return explain(err, dir)
+	}
 	return l.waitForLock(ctx)
 }
 
@@ -130,11 +134,24 @@ func explain(err error, path string) error {
 	case statErr == nil && filepath.Base(path) == databaseFile && info.IsDir():
 		return fmt.Errorf("%s is a directory; move it away", path)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: let this user read and write it, or choose another directory%s", err, ownership(path))
+		return fmt.Errorf("%w: let this user read and write it, or choose another directory%s", err, cmp.Or(foreignFile(err), ownership(path)))
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%w: mount it for writing, or choose another directory", err)
 	case statErr == nil && filepath.Base(path) != databaseFile && !info.IsDir():
 		return fmt.Errorf("%s is not a directory; choose another path or move the file away", path)
 	}
 	return err
+}
+
+// shareWithGroup lets the group of a file's directory read and write the file, where it may write the directory: some clusters run each
+// container as a random user of one group. A file of another user stays as it is.
+func shareWithGroup(f *os.File) error {
+	dir, err := os.Stat(filepath.Dir(f.Name()))
+	if err != nil || dir.Mode().Perm()&0o020 == 0 {
+		return err
+	}
+	if err := f.Chmod(0o660); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }

@@ -187,26 +187,6 @@ func TestOutsideReaderFailsNoPost(t *testing.T) {
 	}
 }
 
-// A second process on the data directory, as in a rolling update on one volume, waits, logs for what, and takes over when the first has
-// ended. A stream that reconnects receives everything, once.
-func TestSecondProcessTakesOver(t *testing.T) {
-	p := e2e.Start(t, "PROOF_SHUTDOWN_GRACE=20s")
-	s := p.Follow(t, "")
-	want := p.PostMany(t, "first", 5)
-	second := e2e.Launch(t, "PROOF_SHUTDOWN_GRACE=20s", "PROOF_DATA_DIR="+p.Dir, "PROOF_ADDR="+strings.TrimPrefix(p.URL, "http://"))
-	if line := second.AwaitLog("waiting for"); !strings.Contains(line, p.Dir) {
-		t.Errorf("got log line %s, want the directory in it", line)
-	}
-	want = append(want, p.PostMany(t, "meanwhile", 5)...)
-	p.Stop()
-	second.AwaitLog("serving url=")
-	second.URL = p.URL
-	want = append(want, second.PostMany(t, "second", 5)...)
-	if got := e2e.IDs(s.AwaitEvents(t, "signup", len(want))); !slices.Equal(got, want) || !strings.Contains(e2e.OfKind(s.Received(), "ready")[1].Data, "complete") {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 // A process that waits for the directory exits on SIGTERM with status 0. The first process is not affected.
 func TestWaitingForTheDirectoryCanBeEnded(t *testing.T) {
 	p := e2e.Start(t)

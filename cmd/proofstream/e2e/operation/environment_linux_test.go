@@ -71,20 +71,33 @@ func TestSurroundingsAreLogged(t *testing.T) {
 	}
 }
 
-// Without the name localhost the service runs without metrics and says so.
+// Without the name localhost, or with one that only IPv6 has on a machine without IPv6, the service runs without metrics and says what to set.
 func TestWithoutLocalhostThereAreNoMetrics(t *testing.T) {
 	e2e.Need(t, "unshare")
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, for file systems of its own")
 	}
-	empty := filepath.Join(t.TempDir(), "empty")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := e2e.StartVia(t, []string{"unshare", "-mn", "sh", "-c", // without a network no server of names is asked
-		`mount --bind ` + empty + ` /etc/hosts && mount --bind ` + empty + ` /etc/resolv.conf && ip link set lo up; exec "$0"`}, "PROOF_METRICS_ADDR=")
-	if line := p.AwaitLog("metrics are not served"); !strings.Contains(line, "localhost") || !strings.Contains(line, "PROOF_METRICS_ADDR") {
-		t.Errorf("got %s", line)
+	for name, test := range map[string]struct{ hosts, prepare string }{
+		"no name": {"", "true"},
+		"no IPv6": {"::1 localhost\n", "! ip -6 addr | grep -q ::1 || ip -6 addr del ::1/128 dev lo"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hosts, servers := filepath.Join(t.TempDir(), "hosts"), filepath.Join(t.TempDir(), "empty")
+			for path, text := range map[string]string{hosts: test.hosts, servers: ""} {
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := e2e.StartVia(t, []string{"unshare", "-mn", "sh", "-ec", // without a network no server of names is asked
+				`mount --bind ` + hosts + ` /etc/hosts; mount --bind ` + servers + ` /etc/resolv.conf; ip link set lo up; ` + test.prepare + `; exec "$0"`},
+				"PROOF_METRICS_ADDR=")
+			line := p.AwaitLog("metrics are not served")
+			for _, want := range []string{"level=WARN", "set PROOF_METRICS_ADDR to 127.0.0.1:9609", "or to off"} {
+				if !strings.Contains(line, want) {
+					t.Errorf("got %s, want %q in it", line, want)
+				}
+			}
+		})
 	}
 }
 

@@ -3,65 +3,114 @@ package operation
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"proofstream/cmd/proofstream/e2e"
+	"proofstream/stream/waitfor"
 )
 
-// A key is rotated and an origin is added and removed by changing files, under open streams and without a signal. No stream ends except that
-// of the origin that is no longer allowed, and a backend that goes over to the new key gets no 401.
-func TestFilesChangeUnderOpenStreams(t *testing.T) {
-	const oldKey, newKey, always = "rotation-old-key-0123", "rotation-new-key-0123", "rotation-always-0123"
-	dir := t.TempDir()
-	keys, origins := filepath.Join(dir, "keys"), filepath.Join(dir, "origins")
-	replace := func(path, text string) { // by renaming, as Kubernetes and editors do
-		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(path+".new", path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	replace(keys, oldKey)
-	replace(origins, "https://a.example")
-	p := e2e.Start(t, "PROOF_API_KEYS="+always, "PROOF_API_KEYS_FILE="+keys, "PROOF_ALLOWED_ORIGINS_FILE="+origins)
-	stays, goes := p.Listen(t, ""), p.Listen(t, "", "Origin: https://a.example")
-	post := func(key string) int {
-		return p.Request(t, "POST", "/signup", "user_name=Ada", "Content-Type: application/x-www-form-urlencoded", "X-API-Key: "+key).Status
-	}
+// file is a file that the service reads again.
+type file struct {
+	t    *testing.T
+	path string
+}
 
-	replace(keys, oldKey+"\n"+newKey)
-	p.AwaitLog("file reloaded")
-	for _, key := range []string{always, oldKey, newKey} {
-		if got := post(key); got != 200 {
-			t.Errorf("both keys: %s got %d", key, got)
-		}
+// replacedFile makes a file with a text.
+func replacedFile(t *testing.T, text string) file {
+	t.Helper()
+	f := file{t, filepath.Join(t.TempDir(), "file")}
+	f.replace(text)
+	return f
+}
+
+// replace replaces the file by renaming another, as Kubernetes and editors do.
+func (f file) replace(text string) {
+	f.t.Helper()
+	if err := os.WriteFile(f.path+".new", []byte(text), 0o600); err != nil {
+		f.t.Fatal(err)
 	}
-	replace(keys, newKey)
-	replace(origins, "https://b.example")
-	_ = p.Cmd.Process.Signal(syscall.SIGHUP)
-	p.AwaitLog("looking at the files again")
+	if err := os.Rename(f.path+".new", f.path); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// A key is rotated and an origin added by changing files, under open streams and while backends post, each of which goes over to the new key
+// while both are valid. No stream ends, no post gets a 401, and each stream has each event once, in order.
+func TestFilesChangeUnderOpenStreams(t *testing.T) {
+	n, delay := e2e.Scaled(200, 5000), time.Duration(e2e.Scaled(50, 500))*time.Millisecond // of each backend after each post
+	e2e.NeedDescriptors(t, n+500)
+	const oldKey, newKey = "rotation-old-key-0123", "rotation-new-key-0123"
+	keys, origins := replacedFile(t, oldKey), replacedFile(t, "https://a.example")
+	p := e2e.Start(t, "PROOF_API_KEYS_FILE="+keys.path, "PROOF_ALLOWED_ORIGINS_FILE="+origins.path, "PROOF_RETAIN=100000")
+	reloaded := func(times int) {
+		waitfor.Fact(t, "the file is reloaded", func() bool { return strings.Count(p.Stderr.String(), "variable=PROOF_API_KEYS_FILE") == times })
+	}
+	readers := e2e.OpenReaders(t, p.Server, n, "")
+	var ofPages []*e2e.Source // the readers send no Origin
+	for range 20 {
+		ofPages = append(ofPages, p.Listen(t, "", "Origin: https://a.example"))
+	}
+	b := startBackends(t, p.Server, 4, oldKey, delay)
+
+	keys.replace(oldKey + "\n" + newKey)
+	origins.replace("https://a.example\nhttps://b.example")
+	reloaded(1)
+	for i := range b.all {
+		b.use(i, newKey) // the others still use the old one
+	}
+	keys.replace(newKey)
+	_ = p.Cmd.Process.Signal(syscall.SIGHUP) // saves two seconds
+	reloaded(2)
 	p.AwaitLog("variable=PROOF_ALLOWED_ORIGINS_FILE")
-	goes.Ended(t)
-	if got := p.Listen(t, "", "Origin: https://b.example").AllEnds(); len(got) > 0 {
-		t.Errorf("the new origin: got %v, want an open stream", got)
+	ids := b.stop()
+	p.Listen(t, "", "Origin: https://b.example").Ready(t)
+	if _, err := withKey(p.Server, oldKey).TryPost(""); err == nil || !strings.Contains(err.Error(), "status 401") {
+		t.Errorf("a post with the old key: got %v, want status 401", err)
 	}
-	if got := p.Listen(t, "", "Origin: https://a.example").Ended(t).Status; got != 403 {
-		t.Errorf("the old origin: got %d, want 403", got)
-	}
-	for key, want := range map[string]int{always: 200, oldKey: 401, newKey: 200} {
-		if got := post(key); got != want {
-			t.Errorf("the new key alone: %s got %d, want %d", key, got, want)
-		}
-	}
-	stays.AwaitEvents(t, "signup", 5)
-	if ends := stays.AllEnds(); len(ends) > 0 {
-		t.Errorf("a stream that has nothing to do with it ended: %v", ends)
-	}
+	checkOpenStreams(t, readers, ofPages, ids)
+	t.Logf("%d streams, %d posts", n, len(ids))
 	if strings.Contains(p.Stderr.String(), "rotation-") {
 		t.Error("a key is in the log")
+	}
+}
+
+// checkOpenStreams checks that all streams are open and that each has each event once, in order.
+func checkOpenStreams(t *testing.T, readers *e2e.Readers, ofPages []*e2e.Source, ids []string) {
+	t.Helper()
+	readers.Await(t, len(ids), 2*waitfor.Patience)
+	readers.Audit(t, ids)
+	if open := readers.Open.Load(); open != int64(len(readers.All)) {
+		t.Errorf("%d of %d streams are open", open, len(readers.All))
+	}
+	for _, s := range ofPages {
+		if got := e2e.IDs(s.AwaitEvents(t, "signup", len(ids))); !slices.Equal(got, ids) || len(s.AllEnds()) > 0 {
+			t.Errorf("a stream of a page: got %d of %d events, ends %v", len(got), len(ids), s.AllEnds())
+		}
+	}
+}
+
+// An origin that is removed from its file ends the streams of its pages, and no other. SIGHUP makes the service look at once.
+func TestRemovedOriginEndsItsStreams(t *testing.T) {
+	origins := replacedFile(t, "https://a.example\nhttps://b.example")
+	p := e2e.Start(t, "PROOF_ALLOWED_ORIGINS_FILE="+origins.path)
+	ofA, ofB, ofNone := p.Listen(t, "", "Origin: https://a.example"), p.Listen(t, "", "Origin: https://b.example"), p.Listen(t, "")
+	origins.replace("https://b.example")
+	_ = p.Cmd.Process.Signal(syscall.SIGHUP)
+	p.AwaitLog("looking at the files again")
+	ofA.Ended(t)
+	if got := p.Listen(t, "", "Origin: https://a.example").Ended(t).Status; got != 403 {
+		t.Errorf("the origin that was removed: got %d, want 403", got)
+	}
+	p.Post(t)
+	for name, s := range map[string]*e2e.Source{"of the other origin": ofB, "without an origin": ofNone} {
+		s.AwaitEvents(t, "signup", 1)
+		if ends := s.AllEnds(); len(ends) > 0 {
+			t.Errorf("the stream %s ended: %v", name, ends)
+		}
 	}
 }
 

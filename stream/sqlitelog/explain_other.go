@@ -1,0 +1,6 @@
+//go:build !unix
+
+package sqlitelog
+
+// foreignFile returns nothing on this system.
+func foreignFile(error) string { return "" }
