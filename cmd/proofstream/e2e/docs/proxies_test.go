@@ -34,6 +34,50 @@ func TestNginxRecipe(t *testing.T) {
 	checkPostsOfThoseWhoCloseAtOnce(t, p, a, address)
 }
 
+// When the service stops, nginx writes one error for each stream, the line that the README names, and no other.
+func TestNginxLogsTheLineThatTheReadmeNames(t *testing.T) {
+	e2e.Slow(t)
+	e2e.Need(t, "nginx")
+	const line = "upstream prematurely closed connection while reading upstream"
+	if !strings.Contains(e2e.TextOf(t, "cmd/proofstream/README.md"), "`"+line+"`") {
+		t.Errorf("the README lacks %q", line)
+	}
+	p, a, address := proxied(t)
+	proxy := e2e.NginxByRecipe(t, p, a, address)
+	log := filepath.Join(t.TempDir(), "error.log")
+	proxy.Args = append(proxy.Args, "-e", log)
+	config := proxy.Args[4]
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, []byte(strings.Replace(string(text), "error_log stderr;", "error_log "+log+";", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	front := e2e.StartProxy(t, a, address, proxy)
+	const streams = 5
+	for range streams {
+		front.Listen(t, "").Ready(t)
+	}
+	errors := func() (lines []string) {
+		text, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSpace(string(text)), "\n")
+	}
+	p.Stop()
+	waitfor.Until(t, waitfor.Patience, func() bool { return len(errors()) >= streams }, func() string { return strings.Join(errors(), "\n") })
+	for _, got := range errors() {
+		if !strings.Contains(got, "[error]") || !strings.Contains(got, line) {
+			t.Errorf("nginx writes %s", got)
+		}
+	}
+	if got := len(errors()); got != streams {
+		t.Errorf("nginx writes %d lines for %d streams", got, streams)
+	}
+}
+
 // Streams pass Caddy at once, and limits apply to the visitor's address.
 func TestCaddyRecipe(t *testing.T) {
 	e2e.Slow(t)
