@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"syscall"
 	"testing"
 
 	"proofstream/stream/natslog/natstest"
@@ -57,19 +56,6 @@ func buildOnce(name string, flags ...string) func() (path string, err error) {
 		}
 		return path, nil
 	})
-}
-
-// lock waits until no other process holds a lock on a file, and holds one until unlock is called.
-func lock(path string) (unlock func() error, err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return f.Close, nil // closing drops the lock
 }
 
 // Binary returns the path of the program under test.

@@ -8,7 +8,6 @@ package e2e
 import (
 	"os"
 	"os/exec"
-	"syscall"
 	"testing"
 )
 
@@ -50,13 +49,4 @@ func Need(t *testing.T, name string) {
 		t.Fatalf("no %s: install it", name)
 	}
 	t.Skipf("no %s: install it to run this test", name)
-}
-
-// NeedDescriptors skips a test when this process may not open n file descriptors.
-func NeedDescriptors(t *testing.T, n int) {
-	t.Helper()
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < uint64(n) {
-		t.Skipf("needs %d descriptors, has %d: raise ulimit -n", n, limit.Cur)
-	}
 }
