@@ -19,7 +19,7 @@ func listen(variable, addr string) (net.Listener, error) {
 	config := sse.ListenConfig()
 	l, err := config.Listen(context.Background(), "tcp", addr)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case addressInUse(err):
 		return nil, &addressTakenError{addr, variable}
 	case errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("not allowed to listen on %s: set %s to a port above 1023, or grant CAP_NET_BIND_SERVICE", addr, variable)

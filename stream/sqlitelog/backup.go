@@ -26,9 +26,11 @@ func Backup(ctx context.Context, dir, file string) error {
 		err = errors.Join(copyTo(ctx, filepath.Join(dir, databaseFile), partial, file), os.Remove(partial.Name()))
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(file))
+		if err = syncDir(filepath.Dir(file)); unsupportedSync(err) {
+			err = nil
+		}
 	}
-	if err != nil && !unsupportedSync(err) {
+	if err != nil {
 		return fmt.Errorf("back up %s to %s: %w", dir, file, err)
 	}
 	return nil

@@ -109,15 +109,6 @@ func (l *Log) syncDir(dir string) error {
 	return nil
 }
 
-// syncDir is Log.syncDir without its log line. The error may be one that unsupportedSync knows.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // syncFile syncs a file.
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
