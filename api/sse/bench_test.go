@@ -4,34 +4,51 @@ import (
 	"bytes"
 	"net"
 	"testing"
-	"time"
 )
 
-// BenchmarkDeadline compares deadline with the plain alternative, which sets the deadline before each write, and with the
-// write of one frame, which either comes before.
-func BenchmarkDeadline(b *testing.B) {
+// BenchmarkWrite compares one write to a plain TCP stream, whose descriptor is taken over, with package net's: alone, and with the deadline
+// that a write there needs.
+func BenchmarkWrite(b *testing.B) {
 	frame := bytes.Repeat([]byte("x"), 300)
 	for _, bench := range []struct {
 		name string
-		do   func(conn net.Conn, d *deadline) error
+		do   func(c *hijacked, conn net.Conn) error
 	}{
-		{"renewed when near", func(conn net.Conn, d *deadline) error {
-			d.renew(conn, time.Now(), checkEvery/2, checkEvery)
-			return nil
-		}},
-		{"set each time", func(conn net.Conn, _ *deadline) error { return conn.SetWriteDeadline(time.Now().Add(checkEvery)) }},
-		{"the write itself", func(conn net.Conn, _ *deadline) error { _, err := conn.Write(frame); return err }},
+		{"stream", func(c *hijacked, _ net.Conn) error { return c.write(frame) }},
+		{"net", func(_ *hijacked, conn net.Conn) error { _, err := conn.Write(frame); return err }},
+		{"net with deadline", func(_ *hijacked, conn net.Conn) error { return writeTo(conn, frame) }},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			conn, d := readConn(b), &deadline{}
+			conn := readConn(b)
+			c := &hijacked{conn: conn}
+			if bench.name == "stream" {
+				c = watchedStream(b, conn)
+			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := bench.do(conn, d); err != nil {
+				if err := bench.do(c, conn); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 	}
+}
+
+// watchedStream returns a stream of a connection, as hijack makes it.
+func watchedStream(t testing.TB, conn net.Conn) *hijacked {
+	t.Helper()
+	d, err := newDisconnects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &hijacked{conn: conn}
+	d.watch(c)
+	t.Cleanup(func() {
+		d.forget(c)
+		c.close()
+		d.close()
+	})
+	return c
 }
 
 // readConn returns a connection whose other end reads everything.

@@ -2,7 +2,10 @@
 
 package sse
 
-import "context"
+import (
+	"context"
+	"net"
+)
 
 // disconnects notices that the other side of a connection taken over has closed: with a reading goroutine for each
 // connection, since there is no epoll.
@@ -17,7 +20,8 @@ func (d *disconnects) watch(c *hijacked) {
 		var b [64]byte
 		for {
 			if _, err := c.conn.Read(b[:]); err != nil {
-				c.disconnected(closeReasonOf(err))
+				c.sub.End(closeReasonOf(err))
+				closeTCP(c.conn) // without TLS's close_notify, which could block for seconds
 				return
 			}
 		}
@@ -32,3 +36,16 @@ func (d *disconnects) run(ctx context.Context) error {
 }
 
 func (d *disconnects) close() error { return nil }
+
+// write writes b. A reader that accepts some of it now and then has no time limit.
+func (c *hijacked) write(b []byte) error { return writeTo(c.conn, b) }
+
+func (c *hijacked) close() { c.conn.Close() }
+
+func closeTCP(conn net.Conn) {
+	if tcp := tcpOf(conn); tcp != nil {
+		tcp.Close()
+		return
+	}
+	conn.Close()
+}

@@ -17,10 +17,9 @@ import (
 // hijacked is an HTTP/1 connection taken over from net/http. What net/http keeps for each connection (two buffers, a reading
 // goroutine, the request) is then freed: an idle subscriber costs a small goroutine and a channel.
 type hijacked struct {
-	conn    net.Conn
-	head    []byte // of the response; nil once sent
-	chunked bool   // RFC 9112 section 7.1; HTTP/1.0 does not know it
-	until   deadline
+	conn    net.Conn // nil for one whose descriptor is taken over too: see disconnects.watch
+	head    []byte   // of the response; nil once sent
+	chunked bool     // RFC 9112 section 7.1; HTTP/1.0 does not know it
 	sub     *registry.Subscription
 	ended   func(registry.CloseReason) // called once, at the end
 	watched watched
@@ -63,13 +62,12 @@ func (c *hijacked) responseHead(h http.Header) []byte {
 }
 
 // live is the goroutine of a stream. It and the functions that it calls for a write have few variables, so that the stack of
-// an idle subscriber stays at the 2 KB that a goroutine starts with. The first deadline is set here, since it adds a timer
-// to the runtime, which needs more stack than changing one.
+// an idle subscriber stays at the 2 KB that a goroutine starts with: see
+// TestIdleSubscriberTakesWhatIsPublished.
 func (c *hijacked) live(s *Server, ready []byte) {
-	c.renew()
 	c.ended(s.write(c, c.sub, ready))
 	s.disconnects.forget(c)
-	c.conn.Close()
+	c.close()
 	s.streams.Add(-1)
 }
 
@@ -77,10 +75,9 @@ func (c *hijacked) live(s *Server, ready []byte) {
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 func (c *hijacked) send(frames []byte) error {
-	c.renew()
 	b := chunks.Get().(*[]byte)
 	*b = c.appendFrames((*b)[:0], frames)
-	err := c.writeAll(*b)
+	err := c.write(*b)
 	chunks.Put(b)
 	return err
 }
@@ -101,45 +98,24 @@ func (c *hijacked) appendFrames(b, frames []byte) []byte {
 // within minStall.
 const checkEvery = (MaxStall - minStall) / 2
 
-// writeAll writes b. A reader that accepts some of it now and then has no time limit.
-func (c *hijacked) writeAll(b []byte) error {
-	n, err := c.conn.Write(b)
-	if err == nil {
-		return nil
+// writeTo writes b to a connection. A reader that accepts some of it now and then has no time limit, except over TLS, which cannot go on
+// after a timeout: there it has MaxStall.
+func writeTo(conn net.Conn, b []byte) error {
+	_, secured := conn.(*tls.Conn)
+	limit := checkEvery
+	if secured {
+		limit = MaxStall
 	}
-	return c.writeStalled(b[n:], n > 0, err)
-}
-
-// renew renews the write deadline.
-func (c *hijacked) renew() {
-	near, far := checkEvery/2, checkEvery
-	if _, secured := c.conn.(*tls.Conn); secured { // TLS cannot go on after a timeout
-		near, far = minStall, MaxStall
-	}
-	c.until.renew(c.conn, time.Now(), near, far)
-}
-
-// writeStalled continues a write that ended early, while the reader accepts at least a byte within minStall. progressed reports
-// whether that write has written anything.
-func (c *hijacked) writeStalled(b []byte, progressed bool, err error) error {
-	progress := time.Now()
-	if !progressed {
-		progress = progress.Add(-checkEvery / 2) // the least time that the write has waited
-	}
-	for errors.Is(err, os.ErrDeadlineExceeded) && time.Since(progress) < minStall {
-		if _, secured := c.conn.(*tls.Conn); secured {
-			return err
-		}
-		c.renew()
-		var n int
-		if n, err = c.conn.Write(b); err == nil {
-			return nil
-		}
+	for progress := time.Now(); ; {
+		_ = conn.SetWriteDeadline(time.Now().Add(limit)) // on a closed connection, where the write fails
+		n, err := conn.Write(b)
 		if n > 0 {
 			b, progress = b[n:], time.Now()
 		}
+		if err == nil || secured || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(progress) >= minStall {
+			return err
+		}
 	}
-	return err
 }
 
 // tcpOf returns the TCP connection that conn is, or is secured on; nil if there is none.
@@ -149,15 +125,4 @@ func tcpOf(conn net.Conn) *net.TCPConn {
 	}
 	tcp, _ := conn.(*net.TCPConn)
 	return tcp
-}
-
-// disconnected ends the stream of a client that has disconnected. It closes the TCP connection without TLS's close_notify,
-// which could block for seconds.
-func (c *hijacked) disconnected(reason registry.CloseReason) {
-	c.sub.End(reason)
-	if tcp := tcpOf(c.conn); tcp != nil {
-		tcp.Close()
-		return
-	}
-	c.conn.Close()
 }

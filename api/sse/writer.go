@@ -22,18 +22,6 @@ const MaxStall = 15 * time.Second
 // minStall is the shortest time without an accepted byte after which a stream may end.
 const minStall = 10 * time.Second
 
-// deadline is a write deadline that is set again only when it has come near: see BenchmarkDeadline for what that saves. It has a
-// monotonic reading, so that a wall clock that is set neither ends streams nor keeps them open.
-type deadline struct{ at time.Time }
-
-// renew extends the deadline to now+far once less than near is left.
-func (d *deadline) renew(c interface{ SetWriteDeadline(time.Time) error }, now time.Time, near, far time.Duration) {
-	if d.at.Sub(now) < near {
-		d.at = now.Add(far)
-		_ = c.SetWriteDeadline(d.at) // on a closed connection, where the next write fails
-	}
-}
-
 // send writes frames to a subscriber and counts them.
 func (s *Server) send(w writer, frames registry.Batch) error {
 	err := w.send(frames.Bytes)

@@ -86,7 +86,7 @@ func (o *options) register(f *flag.FlagSet, phases, pids *string) {
 	f.IntVar(&o.missed, "missed", 20, "events posted while all are disconnected in the resume phase")
 	f.Float64Var(&o.churn, "churn", 100, "percent of the subscribers that reconnect per minute in the churn phase")
 	f.DurationVar(&o.churnFor, "churn-for", 10*time.Second, "length of the churn phase")
-	f.DurationVar(&o.idleFor, "idle-for", 2*time.Second, "idle time before memory is measured in the connect phase")
+	f.DurationVar(&o.idleFor, "idle-for", 20*time.Second, "idle time before memory is measured in the connect phase; longer than a heartbeat, with which a server may begin to need more")
 	f.DurationVar(&o.wait, "wait", 30*time.Second, "longest wait per phase for connections and events")
 	f.StringVar(phases, "phases", "connect,paced,burst,posts,resume,churn,drop,posts", "phases to run, in this order")
 	f.StringVar(pids, "pid", "", "process `ids` of the server on this machine, to measure CPU and memory")
