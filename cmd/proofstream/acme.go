@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,16 +21,16 @@ import (
 // newACME returns the transport that serves HTTPS with certificates obtained by ACME (RFC 8555). They are kept in the data directory, see
 // acmeDir.
 func newACME(cfg Config, logger *slog.Logger) transport {
+	failures := &acmeFailures{hosts: cfg.ACMEHosts, logger: logger}
 	m := &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
 		Cache:      autocert.DirCache(acmeDir(cfg)),
 		HostPolicy: autocert.HostWhitelist(cfg.ACMEHosts...),
 		Email:      cfg.ACMEEmail,
-		Client:     &acme.Client{DirectoryURL: cfg.ACMEDirectory},
+		Client:     &acme.Client{DirectoryURL: cfg.ACMEDirectory, HTTPClient: &http.Client{Transport: &failures.authority}},
 	}
 	t := m.TLSConfig()
 	t.MinVersion = tls.VersionTLS12
-	failures := &acmeFailures{hosts: cfg.ACMEHosts, logger: logger}
 	get := t.GetCertificate
 	t.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		certificate, err := get(hello)
@@ -56,8 +57,9 @@ func acmeDir(cfg Config) string {
 
 // acmeFailures logs why there is no certificate for a host, or no new one: one warning for each host and reason until the host has one again.
 type acmeFailures struct {
-	hosts  []string
-	logger *slog.Logger
+	hosts     []string
+	logger    *slog.Logger
+	authority acmeAuthority
 
 	mu     sync.Mutex                 // guards logged
 	logged map[string]map[string]bool // reasons by host
@@ -78,15 +80,22 @@ func (f *acmeFailures) note(name string, certificate *tls.Certificate, err error
 	const advice = "port 80 or 443 of this host must reach this service, and this service its authority"
 	switch {
 	case err != nil:
-		if f.isNew(host, varying.ReplaceAllString(err.Error(), "")) {
-			f.logger.Warn("no certificate could be obtained: "+advice, "host", host, "error", err)
-		}
+		f.warn(host, "no certificate could be obtained: "+advice, slog.String("error", fmt.Sprintf("%.1000s", err))) // it may quote a whole page
 	case overdue(certificate.Leaf):
-		if f.isNew(host, "overdue") {
-			f.logger.Warn("a certificate is not renewed: "+advice, "host", host, "valid_until", certificate.Leaf.NotAfter)
-		}
+		f.warn(host, "a certificate is not renewed: "+advice, slog.Time("valid_until", certificate.Leaf.NotAfter))
 	default:
 		delete(f.logged, host)
+	}
+}
+
+// warn logs a message and what the authority said, unless the attribute has it, once for each reason. Callers hold f.mu.
+func (f *acmeFailures) warn(host, message string, attr slog.Attr) {
+	attrs := []any{"host", host, attr}
+	if said := f.authority.reason(host); said != "" && !strings.Contains(attr.Value.String(), said) {
+		attrs = append(attrs, "authority", said)
+	}
+	if f.isNew(host, varying.ReplaceAllString(message+fmt.Sprint(attrs...), "")) {
+		f.logger.Warn(message, attrs...)
 	}
 }
 

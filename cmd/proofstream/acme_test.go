@@ -36,6 +36,9 @@ func TestAnAuthorityOutOfReachIsOneWarning(t *testing.T) {
 	if n := strings.Count(log.String(), "level=WARN"); n != 2 || !strings.Contains(log.String(), "host=proof.example.com") || !strings.Contains(log.String(), "refused") {
 		t.Errorf("got %d warnings, want one for each of two hosts with the reason:\n%s", n, &log)
 	}
+	if strings.Contains(log.String(), "authority=") {
+		t.Errorf("the reason is there twice:\n%s", &log)
+	}
 }
 
 func TestEachReasonOfAMissingCertificateIsLoggedOnce(t *testing.T) {
@@ -52,6 +55,11 @@ func TestEachReasonOfAMissingCertificateIsLoggedOnce(t *testing.T) {
 	f.note("a.example", nil, errors.New("dial tcp 127.0.0.1:1: refused"))
 	if n := strings.Count(log.String(), "level=WARN"); n != 3 {
 		t.Errorf("got %d warnings, want a third one for a failure after a success:\n%s", n, &log)
+	}
+	log.Reset()
+	f.note("a.example", nil, errors.New("502 : "+strings.Repeat("<p>", 10000)))
+	if n := log.Len(); n == 0 || n > 1500 {
+		t.Errorf("a page as the reason makes %d bytes of log, want the start of it", n)
 	}
 }
 

@@ -26,7 +26,7 @@ const pebble = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.3"
 const acmeAddress, brokenAddress = "127.0.0.11", "127.0.0.12"
 
 // A certificate is obtained from a real authority, with a challenge over TLS, and kept: after a restart it is served with the authority gone. A
-// challenge that fails is one warning. What one authority has issued is not served when another one is configured.
+// challenge that fails is one warning, with what the authority found. What one authority has issued is not served when another one is configured.
 func TestACMERehearsal(t *testing.T) {
 	e2e.Strong(t)
 	if l, err := net.Listen("tcp", acmeAddress+":80"); err != nil {
@@ -54,6 +54,11 @@ func TestACMERehearsal(t *testing.T) {
 	line := p.AwaitLog("level=WARN")
 	if n := strings.Count(p.Stderr.String(), "level=WARN"); n != 1 || !strings.Contains(line, "host=broken.example.com") {
 		t.Errorf("got %d warnings, want one about broken.example.com:\n%s", n, line)
+	}
+	for _, want := range []string{"tls-alpn-01: urn:ietf:params:acme:error:unauthorized: Failed to connect to " + brokenAddress, "http-01: urn:ietf:params:acme:error:connection: "} {
+		if !strings.Contains(line, want) {
+			t.Errorf("the warning does not say %q:\n%s", want, line)
+		}
 	}
 
 	p.Stop()
