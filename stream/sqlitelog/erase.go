@@ -57,6 +57,7 @@ func (t *tx) erase(name string, seq uint64) error {
 
 // remove deletes the row of an event. The caller corrects the number of signups.
 func (t *tx) remove(s *site, row int64) (err error) {
+	s.appended = nil // it may be one of them
 	if err := t.conn.exec("DELETE FROM events WHERE id = ?", row); err != nil {
 		return err
 	}

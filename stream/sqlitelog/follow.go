@@ -43,9 +43,9 @@ func (l *Log) follow(ctx context.Context, name string, after uint64, yield func(
 		moved := s.moved // before the read, so that no commit between the two is missed
 		var retry <-chan time.Time
 		if s.high > after {
-			events, b, err := l.Read(ctx, name, after, followPage)
+			events, history, err := l.newer(ctx, name, s, after)
 			switch {
-			case err == nil && b.Epochs.Sound() != sound:
+			case err == nil && history.Sound() != sound:
 				return errLost
 			case err != nil:
 				moved, retry = nil, time.After(readRetryDelay)
@@ -69,4 +69,14 @@ func (l *Log) follow(ctx context.Context, name string, after uint64, yield func(
 		}
 	}
 	return nil
+}
+
+// newer returns the kept events after a sequence, at most followPage, and the epoch history. They need not be read when the newest commit has
+// appended just these, as it has for a follower that keeps up.
+func (l *Log) newer(ctx context.Context, name string, s *site, after uint64) ([]stream.Event, stream.Epochs, error) {
+	if e := s.appended; len(e) > 0 && e[0].ID.Seq == after+1 && s.low <= after+1 && e[len(e)-1].ID.Seq == s.high {
+		return e, s.history, nil
+	}
+	events, b, err := l.Read(ctx, name, after, followPage)
+	return events, b.Epochs, err
 }

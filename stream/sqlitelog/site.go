@@ -15,12 +15,13 @@ const never = math.MaxInt64
 // site is the state of one site's log after a commit. A transaction changes a copy.
 type site struct {
 	siteRow
-	history    stream.Epochs // the value of epochs
-	newHistory bool          // history was set since it was stored
-	oldest     int64         // time of the oldest kept event, Unix milliseconds
-	sweep      int64         // when a key of a removed event may be removed, Unix milliseconds; never when there is none
-	erased     []keyOf       // keys of erased events that are remembered
-	moved      chan struct{} // closed when a newer state replaces this one
+	history    stream.Epochs  // the value of epochs
+	newHistory bool           // history was set since it was stored
+	oldest     int64          // time of the oldest kept event, Unix milliseconds
+	sweep      int64          // when a key of a removed event may be removed, Unix milliseconds; never when there is none
+	erased     []keyOf        // keys of erased events that are remembered
+	appended   []stream.Event // by this commit, after the last event that it erased; shared, so read only
+	moved      chan struct{}  // closed when a newer state replaces this one
 }
 
 // keyOf is the row id and the time, in Unix milliseconds, of a key.

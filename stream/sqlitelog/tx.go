@@ -3,6 +3,7 @@ package sqlitelog
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"proofstream/stream"
 )
@@ -75,7 +76,7 @@ func (t *tx) site(name string) (*site, error) {
 		return t.create(name)
 	}
 	s := *old
-	s.moved = make(chan struct{})
+	s.appended, s.moved = nil, make(chan struct{})
 	t.sites[name] = &s
 	return &s, nil
 }
@@ -141,5 +142,7 @@ func (t *tx) append(name string, e stream.Entry, hash []byte) (id stream.ID, dup
 	if err == nil && hash != nil {
 		err = t.conn.exec("INSERT INTO keys VALUES (?, ?, ?, ?)", row, hash, t.now, keySum(row, hash, t.now))
 	}
-	return s.history.ID(s.high), false, err
+	id = s.history.ID(s.high)
+	s.appended = append(s.appended, stream.Event{ID: id, Kind: e.Kind, Time: time.UnixMilli(t.now), Data: data})
+	return id, false, err
 }

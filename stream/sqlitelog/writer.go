@@ -96,10 +96,21 @@ func (l *Log) Run(ctx context.Context) error {
 	}
 }
 
-// batch returns the first request and those that wait, at most maxBatch.
+// batch returns the first request and those that come as long as each turn of the other goroutines brings some, at most maxBatch. The
+// callers of the last batch have their responses to write, and often another request: a transaction for each of a few of them would cost
+// more than they wait here.
 func (w *writer) batch(first *request) []*request {
 	batch := append(make([]*request, 0, 16), first)
-	runtime.Gosched() // callers of the last batch may have another request
+	for before := 0; before < len(batch) && len(batch) < maxBatch; {
+		before = len(batch)
+		runtime.Gosched()
+		batch = w.collect(batch)
+	}
+	return batch
+}
+
+// collect appends the requests that wait to a batch, up to maxBatch.
+func (w *writer) collect(batch []*request) []*request {
 	for len(batch) < maxBatch {
 		select {
 		case r := <-w.log.requests:
