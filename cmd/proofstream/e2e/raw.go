@@ -12,9 +12,10 @@ import (
 	"proofstream/stream/waitfor"
 )
 
-// StreamRequest returns the bytes of an HTTP/1.1 request for a stream. The query starts with a question mark, or is empty.
-func StreamRequest(query string) string {
-	return "GET /events" + query + " HTTP/1.1\r\nHost: x\r\n\r\n"
+// StreamRequest returns the bytes of an HTTP/1.1 request for a stream. The query starts with a question mark, or is empty. Headers are as in
+// "Origin: https://a.example".
+func StreamRequest(query string, headers ...string) string {
+	return strings.Join(append([]string{"GET /events" + query + " HTTP/1.1", "Host: x"}, headers...), "\r\n") + "\r\n\r\n"
 }
 
 // DialRaw opens a TCP connection to the server and sends a request on it. Reads and writes fail after waitfor.Patience. local is

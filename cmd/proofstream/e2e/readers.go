@@ -46,7 +46,7 @@ type Reader struct {
 
 // OpenReaders opens n streams, at most 64 at a time, and returns when each has its first event. Each reads until its stream ends, at
 // the latest with the test.
-func OpenReaders(t testing.TB, s Server, n int, query string) *Readers {
+func OpenReaders(t testing.TB, s Server, n int, query string, headers ...string) *Readers {
 	t.Helper()
 	c := &Readers{}
 	opened := make(chan error, n)
@@ -59,7 +59,7 @@ func OpenReaders(t testing.TB, s Server, n int, query string) *Readers {
 		c.done.Go(func() {
 			defer c.Open.Add(-1)
 			limit <- struct{}{}
-			conn, err := s.DialRaw(nil, StreamRequest(query))
+			conn, err := s.DialRaw(nil, StreamRequest(query, headers...))
 			<-limit
 			if err != nil {
 				opened <- err
