@@ -7,12 +7,22 @@ import (
 )
 
 // compareFiles prints the medians of reports side by side with ratios to the first label, and the
-// change of figures with the number of subscribers.
-func compareFiles(w io.Writer, files []string) error {
+// change of figures with the number of subscribers. It writes the picture to a file unless that is empty.
+func compareFiles(w io.Writer, files []string, picture string) error {
 	groups, err := readGroups(files)
 	if err != nil {
 		return err
 	}
+	if picture != "" && len(labels(groups)) < 2 {
+		return errOneLabel
+	}
+	if err := compareGroups(w, groups); err != nil {
+		return err
+	}
+	return writeFile("picture", picture, func(w io.Writer) error { return writeComparison(w, groups) })
+}
+
+func compareGroups(w io.Writer, groups []*group) error {
 	fmt.Fprintln(w, groups[0].reports[0].Machine)
 	for _, n := range subscriberCounts(groups) {
 		if err := compareAt(w, groups, n); err != nil {

@@ -11,7 +11,7 @@ func reportFile(t *testing.T, label string, subscribers int, p99, bytes float64)
 	t.Helper()
 	r := &Report{Tool: "loadgen", Label: label, Machine: "test machine", Subscribers: subscribers, Phases: []*Phase{
 		{Name: "connect", Subscribers: subscribers, Seconds: 0.5, BytesSubscriber: bytes},
-		{Name: "paced", Subscribers: subscribers, Latency: &Percentiles{1, 2, p99, 4 * p99, 5 * p99},
+		{Name: "paced", Subscribers: subscribers, Latency: &Percentiles{P50: 1, P90: 2, P99: p99, P999: 4 * p99, Max: 5 * p99},
 			Server: &Usage{MicrosPerUnit: 7}, Generator: &Usage{CPUShare: 0.3}},
 	}}
 	file, err := os.CreateTemp(t.TempDir(), "*.json")
@@ -36,7 +36,7 @@ func sampleFiles(t *testing.T) []string {
 // reports with different numbers of subscribers.
 func TestCompareTakesMediansAndRatios(t *testing.T) {
 	var out strings.Builder
-	if err := compareFiles(&out, sampleFiles(t)); err != nil {
+	if err := compareFiles(&out, sampleFiles(t), ""); err != nil {
 		t.Fatal(err)
 	}
 	text := strings.Join(strings.Fields(out.String()), " ")

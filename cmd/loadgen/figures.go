@@ -6,6 +6,8 @@ type figure struct {
 	format  string
 	value   func(*Report) (float64, bool) // false: the report does not have it
 	noRatio bool                          // a ratio of two values has no meaning
+
+	moreIsBetter bool // else less is
 }
 
 // figures has the rows of a comparison in their order.
@@ -17,13 +19,13 @@ var figures = []figure{
 	cpuPerDelivery,
 	{name: "p50 paced, ms", format: "%.1f", value: inPhase("paced", deliveryP50)},
 	{name: "p99 paced, ms", format: "%.1f", value: inPhase("paced", deliveryP99)},
-	{name: "burst deliveries/s", format: "%.0f", value: inPhase("burst", func(p *Phase) float64 { return p.DeliveriesRate })},
+	{name: "burst deliveries/s", format: "%.0f", moreIsBetter: true, value: inPhase("burst", func(p *Phase) float64 { return p.DeliveriesRate })},
 	{name: "burst p99, ms", format: "%.1f", value: inPhase("burst", deliveryP99)},
 	{name: "connected in, s", format: "%.2f", value: inPhase(phaseConnect, duration)},
-	{name: "posts/s, all connected", format: "%.0f", value: inPhase(phasePosts, postsRate)},
-	{name: "posts/s, one connected", format: "%.0f", value: inObservedPosts(postsRate)},
+	{name: "posts/s, all connected", format: "%.0f", moreIsBetter: true, value: inPhase(phasePosts, postsRate)},
+	{name: "posts/s, one connected", format: "%.0f", moreIsBetter: true, value: inObservedPosts(postsRate)},
 	{name: "response p99, one connected, ms", format: "%.2f", value: inObservedPosts(responseP99)},
-	{name: "resumed in, s", format: "%.2f", value: inPhase("resume", duration)},
+	{name: "resumed in, s", format: "%.2f", value: inPhase(phaseResume, duration)},
 	{name: "p99 during churn, ms", format: "%.1f", value: inPhase("churn", deliveryP99)},
 	{name: "all freed in, s", format: "%.2f", value: inPhase("drop", func(p *Phase) float64 { return p.FreedSeconds })},
 	{name: "violations", format: "%.0f", noRatio: true, value: func(r *Report) (float64, bool) {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,5 +86,77 @@ func TestWrongKeyEndsTheRunWithAdvice(t *testing.T) {
 		os.Getenv, io.Discard, &stderr)
 	if want := "401 Bad or missing API key; pass a key"; status != 1 || !strings.Contains(stderr.String(), want) {
 		t.Errorf("status %d, message %q, want 1 and %q", status, stderr.String(), want)
+	}
+}
+
+// TestNoSubscriberEndsTheRunWithAdvice would catch a run that posts thousands of events that nobody can receive.
+func TestNoSubscriberEndsTheRunWithAdvice(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	var stderr strings.Builder
+	status := run(t.Context(), []string{"-url", server.URL, "-key", "right", "-subscribers", "3", "-wait", "20ms", "-phases", "connect,burst"},
+		os.Getenv, io.Discard, &stderr)
+	for _, want := range []string{"phase connect: no subscriber connected within 20ms", "404: the site does not exist"} {
+		if status != 1 || !strings.Contains(stderr.String(), want) {
+			t.Errorf("status %d, message %q, want 1 and %q", status, stderr.String(), want)
+		}
+	}
+	if strings.Contains(stderr.String(), "2/2 burst") {
+		t.Errorf("the run went on:\n%s", stderr.String())
+	}
+}
+
+// TestInterruptLeavesATrueReport would catch an interrupt that loses the report, or that is taken for lost events.
+func TestInterruptLeavesATrueReport(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	url := startFaulty(t, false, func(_, event int, frame string) string {
+		if event == 5 {
+			interrupt()
+			return ":\n" // the event is still on its way
+		}
+		return frame
+	}).URL
+	var stdout, stderr strings.Builder
+	status := run(ctx, []string{"-url", url, "-key", "right", "-subscribers", "3", "-idle-for", "0s", "-phases", "connect,burst,posts"},
+		os.Getenv, &stdout, &stderr)
+	if status != 1 || !strings.Contains(stderr.String(), errInterrupted.Error()) {
+		t.Errorf("status %d, message %q, want 1 and %q", status, stderr.String(), errInterrupted)
+	}
+	if !strings.Contains(stdout.String(), "burst") || strings.Contains(stdout.String(), "posts  3") || !strings.Contains(stderr.String(), " 0 violations\nloadgen:") {
+		t.Errorf("got\n%s\n%s\nwant a report up to the phase burst, without violations", stdout.String(), stderr.String())
+	}
+}
+
+// TestUnwritableFileDoesNotHideTheTable would catch minutes of measurements that are lost with a file.
+func TestUnwritableFileDoesNotHideTheTable(t *testing.T) {
+	var stdout strings.Builder
+	o := &options{json: filepath.Join(t.TempDir(), "missing", "report.json"), svg: filepath.Join(t.TempDir(), "run.svg")}
+	err := reportOf(measured("paced", 2, 3, 4)).write(o, &stdout)
+	if err == nil || !strings.Contains(err.Error(), "write the report: open ") || !strings.Contains(stdout.String(), "paced") {
+		t.Errorf("error %v, output\n%s\nwant an error and the table", err, stdout.String())
+	}
+	if _, err := os.Stat(o.svg); err != nil {
+		t.Errorf("the picture is missing: %v", err)
+	}
+}
+
+// TestCheckLeavesFilesAsTheyAre would catch a check that empties the previous report or leaves an empty one.
+func TestCheckLeavesFilesAsTheyAre(t *testing.T) {
+	folder := t.TempDir()
+	old, missing := filepath.Join(folder, "old"), filepath.Join(folder, "missing")
+	if err := os.WriteFile(old, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{old, missing} {
+		if err := checkWritable("json", file); err != nil {
+			t.Errorf("%s: %v, want no error", file, err)
+		}
+	}
+	if b, err := os.ReadFile(old); string(b) != "kept" {
+		t.Errorf("the old file has %q (%v), want what it had", b, err)
+	}
+	if _, err := os.Stat(missing); !os.IsNotExist(err) {
+		t.Errorf("the missing file: %v, want that it is missing still", err)
 	}
 }

@@ -21,7 +21,7 @@ func main() {
 }
 
 // run is the program. It returns the exit status: 0 for a run without violations, 1 if the audit
-// found violations or the run failed, 2 for an invalid command line.
+// found violations or the run failed or was interrupted, 2 for an invalid command line.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	o, err := parseOptions(args, getenv, stderr)
 	switch {
@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case o.floor != "":
 		err = serveFloor(ctx, o.floor, stderr)
 	case o.compare:
-		err = compareFiles(stdout, o.reports)
+		err = compareFiles(stdout, o.reports, o.svg)
 	default:
 		err = generate(ctx, o, stdout, stderr)
 	}
@@ -46,7 +46,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return 0
 }
 
-var errViolations = errors.New("the audit found violations, see the report")
+// These errors come after a report.
+var (
+	errViolations   = errors.New("the audit found violations; read the counts and the latest problem in the report, then the log of the service from that time")
+	errInterrupted  = errors.New("interrupted; the report has what was measured until then, and the last phase is incomplete")
+	errNoSubscriber = errors.New("no subscriber connected")
+)
 
 // generate runs the phases and writes the report. After an error or an interrupt the report has
 // the phases that ran.
@@ -65,11 +70,8 @@ func generate(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 		return err
 	}
 	report, err := r.run(ctx)
-	if writeErr := report.write(o.json, stdout); writeErr != nil {
-		return writeErr
-	}
 	if err == nil && report.Total.violations() > 0 {
 		err = errViolations
 	}
-	return err
+	return errors.Join(err, report.write(o, stdout))
 }

@@ -12,15 +12,16 @@ import (
 
 // options is the parsed command line. register documents the fields.
 type options struct {
-	url, key, site, label, json string
-	subscribers, events, burst  int
-	publishers, posts, missed   int
-	rate, churn                 float64
-	postsFor, churnFor          time.Duration
-	idleFor, wait               time.Duration
-	phases                      []string
-	pids                        []int
-	quiet                       bool
+	url, key, site, label      string
+	json, svg                  string
+	subscribers, events, burst int
+	publishers, posts, missed  int
+	rate, churn                float64
+	postsFor, churnFor         time.Duration
+	idleFor, wait              time.Duration
+	phases                     []string
+	pids                       []int
+	quiet                      bool
 
 	floor   string   // if set, only serve the floor
 	compare bool     // only compare reports
@@ -35,7 +36,9 @@ each event once and in order.
   loadgen -compare floor-*.json proofstream-*.json print medians, and ratios to the first label
 
 loadgen posts real events: use a site of its own, not one with visitors. The server must not limit
-the rate (PROOF_RATE_LIMIT=0). The phases run in the given order:
+the rate (PROOF_RATE_LIMIT=0). Ctrl-C ends the run with a report of what was measured so far; a
+second one ends it at once. Exit status: 0 without violations, 1 with violations or after a failure
+or an interrupt, 2 for a wrong command line. The phases run in the given order:
 
   connect  connect all subscribers at once until each is ready; then measure memory while idle
   paced    post -events at -rate per second (open loop); latency counts from the time an event is due
@@ -68,8 +71,10 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 		return nil, err
 	}
 	var err error
-	o.pids, err = parsePIDs(pids)
-	return o, err
+	if o.pids, err = parsePIDs(pids); err != nil {
+		return nil, err
+	}
+	return o, errors.Join(checkWritable("json", o.json), checkWritable("svg", o.svg))
 }
 
 func (o *options) register(f *flag.FlagSet, phases, pids *string) {
@@ -86,12 +91,13 @@ func (o *options) register(f *flag.FlagSet, phases, pids *string) {
 	f.IntVar(&o.missed, "missed", 20, "events posted while all are disconnected in the resume phase")
 	f.Float64Var(&o.churn, "churn", 100, "percent of the subscribers that reconnect per minute in the churn phase")
 	f.DurationVar(&o.churnFor, "churn-for", 10*time.Second, "length of the churn phase")
-	f.DurationVar(&o.idleFor, "idle-for", 20*time.Second, "idle time before memory is measured in the connect phase; longer than a heartbeat, with which a server may begin to need more")
+	f.DurationVar(&o.idleFor, "idle-for", 20*time.Second, "how long all streams stay idle in the connect phase, longer than a heartbeat, before memory is measured")
 	f.DurationVar(&o.wait, "wait", 30*time.Second, "longest wait per phase for connections and events")
 	f.StringVar(phases, "phases", "connect,paced,burst,posts,resume,churn,drop,posts", "phases to run, in this order")
 	f.StringVar(pids, "pid", "", "process `ids` of the server on this machine, to measure CPU and memory")
 	f.StringVar(&o.label, "label", "", "name of this run in comparisons")
 	f.StringVar(&o.json, "json", "", "write the report to this `file`; - writes it to standard output instead of the table")
+	f.StringVar(&o.svg, "svg", "", "draw the distribution of the latencies, or with -compare the ratios of the medians, in this `file`")
 	f.BoolVar(&o.quiet, "quiet", false, "print no progress on standard error")
 	f.StringVar(&o.floor, "floor", "", "serve the bare write(2) loop on this `address` until interrupted")
 	f.BoolVar(&o.compare, "compare", false, "print medians of the given reports side by side")
@@ -101,11 +107,11 @@ func (o *options) check() error {
 	if o.floor != "" {
 		return nil
 	}
+	if o.svg == stdoutName {
+		return errors.New("-svg - is not possible: the table is on standard output; name a file, like -svg latency.svg")
+	}
 	if o.compare {
-		if len(o.reports) == 0 {
-			return errors.New("-compare needs report files; write them with -json")
-		}
-		return nil
+		return o.checkReports()
 	}
 	if len(o.reports) > 0 {
 		return fmt.Errorf("%q is not a flag; -compare reads reports", o.reports[0])
@@ -122,6 +128,21 @@ func (o *options) check() error {
 		return errors.New("posting needs a key of the installation: pass -key, or set LOADGEN_KEY")
 	}
 	return o.checkNumbers()
+}
+
+func (o *options) checkReports() error {
+	if len(o.reports) == 0 {
+		return errors.New("-compare needs report files; write them with -json")
+	}
+	if o.json != "" {
+		return errors.New("-compare writes no report; leave out -json, and redirect standard output to keep the tables")
+	}
+	for _, file := range o.reports {
+		if strings.HasPrefix(file, "-") {
+			return fmt.Errorf("%s stands behind a report; put flags before the reports", file)
+		}
+	}
+	return nil
 }
 
 func (o *options) checkNumbers() error {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -12,7 +14,8 @@ import (
 
 const (
 	phaseConnect = "connect" // the only phase that needs no key
-	phasePosts   = "posts"   // its figures with all subscribers and with one are compared separately
+	phaseResume  = "resume"
+	phasePosts   = "posts" // its figures with all subscribers and with one are compared separately
 )
 
 // phases has the phases by their name in -phases. usageText explains them.
@@ -21,7 +24,7 @@ var phases = map[string]func(*runner, context.Context, *Phase) error{
 	"paced":      (*runner).paced,
 	"burst":      (*runner).burst,
 	phasePosts:   (*runner).posts,
-	"resume":     (*runner).resume,
+	phaseResume:  (*runner).resume,
 	"churn":      (*runner).churn,
 	"drop":       (*runner).drop,
 }
@@ -40,6 +43,9 @@ func (r *runner) connect(ctx context.Context, p *Phase) error {
 	p.Seconds = seconds(start, r.pool.lastReady)
 	before := r.meter.server.memory
 	r.meter.stop(p)
+	if err == nil && r.pool.ready() == 0 && ctx.Err() == nil {
+		err = fmt.Errorf("%w within %s: %s", errNoSubscriber, r.o.wait, cmp.Or(r.pool.problem, "the server opens no stream"))
+	}
 	if err != nil {
 		return err
 	}
@@ -85,7 +91,7 @@ func (r *runner) posts(ctx context.Context, p *Phase) error {
 			return err
 		}
 		defer func() {
-			r.pool.finishAudit(1)
+			r.finishAudit(ctx, 1)
 			r.pool.leave(1)
 		}()
 	}

@@ -11,8 +11,9 @@ import (
 // elsewhere it prints a line at most every five seconds.
 type progress struct {
 	w        io.Writer
-	terminal bool // w is a terminal
-	phase    string
+	terminal bool   // w is a terminal
+	phase    string // with its number
+	count    int    // of phases started
 	started  time.Time
 	next     time.Time // of the next update to print
 }
@@ -35,8 +36,10 @@ func (p *progress) printf(format string, args ...any) {
 	p.print(fmt.Sprintf(format, args...) + "\n")
 }
 
-func (p *progress) start(phase string) {
-	p.phase, p.started = phase, time.Now()
+// start begins the next of several phases.
+func (p *progress) start(phase string, of int) {
+	p.count++
+	p.phase, p.started = fmt.Sprintf("%d/%d %-8s", p.count, of, phase), time.Now()
 	p.next = p.started.Add(p.interval())
 }
 
@@ -47,7 +50,7 @@ func (p *progress) update(r *runner) {
 		return
 	}
 	p.next = now.Add(p.interval())
-	line := fmt.Sprintf("%-8s %4.0f s  %d of %d connected, %d delivered in total, %d violations", p.phase,
+	line := fmt.Sprintf("%s %4.0f s  %d of %d connected, %d delivered in total, %d violations", p.phase,
 		now.Sub(p.started).Seconds(), r.pool.ready(), r.connected, r.pool.counts.Delivered, r.pool.counts.violations())
 	if !p.terminal {
 		line += "\n"
@@ -56,7 +59,7 @@ func (p *progress) update(r *runner) {
 }
 
 func (p *progress) finish(phase *Phase) {
-	p.printf("%-8s done in %.2f s: %d delivered, %d violations", phase.Name, phase.Seconds, phase.Audit.Delivered, phase.Audit.violations())
+	p.printf("%s done in %.2f s: %d delivered, %d violations", p.phase, phase.Seconds, phase.Audit.Delivered, phase.Audit.violations())
 }
 
 func (p *progress) interval() time.Duration {

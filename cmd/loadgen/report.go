@@ -59,6 +59,8 @@ type Percentiles struct {
 	P99  float64 `json:"p99"`
 	P999 float64 `json:"p999"`
 	Max  float64 `json:"max"`
+
+	curve curve // for the picture of the run; a report that was read has none
 }
 
 // orZero returns zeros for nil.
@@ -69,13 +71,31 @@ func (p *Percentiles) orZero() Percentiles {
 	return *p
 }
 
+// What a latency is of.
+const (
+	latencyOfDelivery = "delivery"
+	latencyOfJoin     = "join"
+	latencyOfResponse = "response"
+)
+
+// latency returns the latency that says most about the phase and what it is of, or nil if the phase has none.
+func (p *Phase) latency() (of string, shown *Percentiles) {
+	switch p.Name {
+	case phaseConnect, phaseResume:
+		return latencyOfJoin, p.Join
+	case phasePosts:
+		return latencyOfResponse, p.Response
+	}
+	return latencyOfDelivery, p.Latency
+}
+
 // percentiles converts a histogram of microseconds. It returns nil for an empty one.
 func percentiles(h *hdrhistogram.Histogram) *Percentiles {
 	if h.TotalCount() == 0 {
 		return nil
 	}
 	at := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1e3 }
-	return &Percentiles{at(50), at(90), at(99), at(99.9), float64(h.Max()) / 1e3}
+	return &Percentiles{at(50), at(90), at(99), at(99.9), float64(h.Max()) / 1e3, newCurve(h)}
 }
 
 // computeRates derives rates from the counts, the duration and the usage of the phase.
@@ -101,25 +121,6 @@ func machine() string {
 		name += fmt.Sprintf(", %d × %s", strings.Count(string(cpus), "model name"), strings.Trim(model, "\t :"))
 	}
 	return name
-}
-
-// write prints the table to stdout and, unless file is empty, writes JSON to the file. For "-" it
-// writes only JSON, to stdout.
-func (r *Report) write(file string, stdout io.Writer) error {
-	if file == "-" {
-		return r.writeJSON(stdout)
-	}
-	if file != "" {
-		f, err := os.Create(file)
-		if err != nil {
-			return fmt.Errorf("write the report: %w", err)
-		}
-		defer f.Close()
-		if err := r.writeJSON(f); err != nil {
-			return fmt.Errorf("write the report: %w", err)
-		}
-	}
-	return r.writeTable(stdout)
 }
 
 func (r *Report) writeJSON(w io.Writer) error {

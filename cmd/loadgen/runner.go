@@ -43,7 +43,7 @@ func newRunner(t *target, o *options, p *progress) (*runner, error) {
 	return &runner{
 		o: o, target: t, publishers: publishers, pool: subscribers, progress: p, client: t.client(),
 		report: &Report{
-			Tool: "loadgen", Label: o.label, Started: time.Now(), URL: o.url, Machine: machine(),
+			Tool: "loadgen", Label: o.label, Started: time.Now(), URL: t.url.Redacted(), Machine: machine(),
 			Subscribers: fits, Events: o.events, Rate: o.rate, Publishers: o.publishers,
 		},
 	}, nil
@@ -64,7 +64,7 @@ func (r *runner) run(ctx context.Context) (*Report, error) {
 			return r.report, fmt.Errorf("phase %s: %w", name, err)
 		}
 		if ctx.Err() != nil {
-			return r.report, ctx.Err()
+			return r.report, errInterrupted
 		}
 	}
 	return r.report, nil
@@ -86,10 +86,10 @@ func (r *runner) phase(ctx context.Context, name string) error {
 	r.pool.joins.Reset()
 	posted := r.resetPublishers()
 	r.meter = startMeter(r.o.pids)
-	r.progress.start(name)
+	r.progress.start(name, len(r.o.phases))
 	err := phases[name](r, ctx, p)
 	r.meter.stop(p)
-	r.pool.finishAudit(p.Subscribers)
+	r.finishAudit(ctx, p.Subscribers)
 	p.Audit = r.pool.counts.since(before)
 	p.Response = percentiles(r.collectPublishers(p, posted))
 	p.Latency, p.Join = percentiles(r.pool.latency), percentiles(r.pool.joins)
@@ -98,6 +98,13 @@ func (r *runner) phase(ctx context.Context, name string) error {
 	r.report.Total = r.pool.counts
 	r.progress.finish(p)
 	return err
+}
+
+// finishAudit finishes the audit of the first n subscribers for a phase, except after an interrupt: then events are still on their way.
+func (r *runner) finishAudit(ctx context.Context, n int) {
+	if ctx.Err() == nil {
+		r.pool.finishAudit(n)
+	}
 }
 
 // posted returns how many posts of all publishers are known to be stored.

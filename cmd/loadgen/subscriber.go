@@ -1,6 +1,9 @@
 package main
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+)
 
 // subscriber is one emulated browser: its current connection, and the audit of everything it
 // received, which spans its connections.
@@ -61,5 +64,5 @@ func statusProblem(status int) string {
 	case http.StatusForbidden:
 		return "GET /events got status 403: loadgen sends no Origin; a proxy before the service refuses the request"
 	}
-	return "GET /events got status " + http.StatusText(status)
+	return fmt.Sprintf("GET /events got status %d %s", status, http.StatusText(status))
 }

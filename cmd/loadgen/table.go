@@ -11,7 +11,7 @@ import (
 func (r *Report) writeTable(w io.Writer) error {
 	fmt.Fprintf(w, "%s: %d subscribers, %d events at %g/s, %d publishers\n%s\n\n", r.name(), r.Subscribers, r.Events, r.Rate, r.Publishers, r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "phase\tsubs\ts\tposts/s\tdeliv./s\tp50 ms\tp90\tp99\tp99.9\tmax\tserver µs/deliv.\tserver CPU\tgen. CPU\tserver MB\tB/sub\tlost\trepeated\tdropped\t")
+	fmt.Fprintln(t, "phase\tsubs\ts\tposts/s\tdeliv./s\tlatency of\tp50 ms\tp90\tp99\tp99.9\tmax\tserver µs/deliv.\tserver CPU\tgen. CPU\tserver MB\tB/sub\tlost\trepeated\tdropped\t")
 	for _, p := range r.Phases {
 		fmt.Fprintln(t, p.row())
 	}
@@ -21,10 +21,22 @@ func (r *Report) writeTable(w io.Writer) error {
 	if r.Total.Disordered+r.Total.Busy+r.Total.Failed+r.Total.Unexpected > 0 {
 		fmt.Fprintf(w, "subscribers with another order: %d, busy: %d, failed connections: %d, unexpected events: %d\n", r.Total.Disordered, r.Total.Busy, r.Total.Failed, r.Total.Unexpected)
 	}
+	if refused, unknown := r.postProblems(); refused+unknown > 0 {
+		fmt.Fprintf(w, "posts refused: %d, with an unknown outcome: %d\n", refused, unknown)
+	}
 	if r.Problem != "" {
 		fmt.Fprintf(w, "latest problem: %s\n", r.Problem)
 	}
 	return nil
+}
+
+// postProblems returns how many posts of all phases were refused, and how many have an unknown outcome.
+func (r *Report) postProblems() (refused, unknown int) {
+	for _, p := range r.Phases {
+		refused += p.Refused
+		unknown += p.UnknownOutcomes
+	}
+	return refused, unknown
 }
 
 func (p *Phase) row() string {
@@ -38,20 +50,12 @@ func (p *Phase) row() string {
 	return strings.Join(cells, "\t") + "\t"
 }
 
-// latencyCells has the latency of deliveries, else of responses, else of connections. The posts phase
-// has that of responses.
 func (p *Phase) latencyCells() []string {
-	shown := p.Latency
-	if shown == nil || p.Name == phasePosts {
-		shown = p.Response
-	}
+	of, shown := p.latency()
 	if shown == nil {
-		shown = p.Join
+		return []string{"-", "-", "-", "-", "-", "-"}
 	}
-	if shown == nil {
-		return []string{"-", "-", "-", "-", "-"}
-	}
-	var cells []string
+	cells := []string{of}
 	for _, ms := range []float64{shown.P50, shown.P90, shown.P99, shown.P999, shown.Max} {
 		cells = append(cells, fmt.Sprintf("%.1f", ms))
 	}

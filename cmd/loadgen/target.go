@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -26,6 +27,9 @@ func resolveTarget(raw string) (*target, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("-url %q is not the address of an installation; write it like http://localhost:6009", raw)
+	}
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return nil, fmt.Errorf("-url has more than scheme, host and port; pass the address of the service itself, like %s://%s", u.Scheme, u.Host)
 	}
 	port := u.Port()
 	if port == "" {
