@@ -29,9 +29,9 @@ type disconnects struct {
 
 // watched is a connection's entry in the set.
 type watched struct {
-	set *disconnects
+	set *disconnects // nil for one that is not watched
 	fd  int32
-	gen int32 // differs from that of earlier connections with the same descriptor; 0 for one that is not watched
+	gen int32 // differs from that of earlier connections with the same descriptor
 }
 
 func newDisconnects() (*disconnects, error) {
@@ -128,7 +128,7 @@ func (d *disconnects) rearm(c *hijacked, more uint32, room chan struct{}) {
 func (d *disconnects) forget(c *hijacked) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if c.watched.gen != 0 && d.streams[c.watched.fd] == c {
+	if c.watched.set != nil && d.streams[c.watched.fd] == c {
 		d.streams[c.watched.fd] = nil
 	}
 }
@@ -167,7 +167,8 @@ func (d *disconnects) happened(ev unix.EpollEvent) {
 		d.mu.Unlock()
 		return
 	}
-	if room := d.full[ev.Fd]; room != nil {
+	room := d.full[ev.Fd]
+	if room != nil {
 		close(room)
 		delete(d.full, ev.Fd)
 	}
@@ -176,12 +177,29 @@ func (d *disconnects) happened(ev unix.EpollEvent) {
 		return
 	}
 	d.streams[ev.Fd] = nil
-	reason := registry.Gone
-	// The stream was still in the list, so that its descriptor is open: forget waits for the lock.
-	if code, err := unix.GetsockoptInt(int(ev.Fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
-		reason = closeReasonOf(unix.Errno(code))
+	if room != nil && ev.Events&unix.EPOLLERR != 0 { // the write that waited gets the error, which the kernel returns once
+		d.mu.Unlock()
+		return
 	}
-	_ = unix.Shutdown(int(ev.Fd), unix.SHUT_RDWR) // ends a write under way, and without TLS's close_notify, which could block for seconds
+	reason := disconnectReason(ev)
+	if room != nil || c.conn != nil { // ends a write that waits, and TLS's close_notify, which could for seconds
+		_ = unix.Shutdown(int(ev.Fd), unix.SHUT_RDWR)
+	}
 	d.mu.Unlock()
-	c.sub.End(reason)
+	if reason != "" {
+		c.sub.End(reason)
+	}
+}
+
+// disconnectReason returns why a client has disconnected; nothing when a write under way has taken the error, with which the stream ends.
+// The descriptor of the event must be open: its stream is in the list, and forget waits for the lock.
+func disconnectReason(ev unix.EpollEvent) registry.CloseReason {
+	code, err := unix.GetsockoptInt(int(ev.Fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	switch {
+	case err == nil && code != 0:
+		return closeReasonOf(unix.Errno(code))
+	case err == nil && ev.Events&unix.EPOLLERR != 0:
+		return ""
+	}
+	return registry.Gone
 }

@@ -99,7 +99,7 @@ func (c *hijacked) appendFrames(b, frames []byte) []byte {
 const checkEvery = (MaxStall - minStall) / 2
 
 // writeTo writes b to a connection. A reader that accepts some of it now and then has no time limit, except over TLS, which cannot go on
-// after a timeout: there it has MaxStall.
+// after a timeout: there it has MaxStall. Nothing is sent after an error: TLS's close_notify would wait for a stalled reader for 5 s more.
 func writeTo(conn net.Conn, b []byte) error {
 	_, secured := conn.(*tls.Conn)
 	limit := checkEvery
@@ -112,9 +112,15 @@ func writeTo(conn net.Conn, b []byte) error {
 		if n > 0 {
 			b, progress = b[n:], time.Now()
 		}
-		if err == nil || secured || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(progress) >= minStall {
-			return err
+		switch tcp := tcpOf(conn); {
+		case err == nil:
+			return nil
+		case !secured && errors.Is(err, os.ErrDeadlineExceeded) && time.Since(progress) < minStall:
+			continue
+		case tcp != nil:
+			_ = tcp.CloseWrite() // on a closed connection, which is as well
 		}
+		return err
 	}
 }
 
