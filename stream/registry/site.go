@@ -51,7 +51,7 @@ type list []*Subscription
 
 // put adds a subscription to a list. Callers hold t.mu.
 func (t *site) put(s *Subscription, list int) {
-	s.list, s.index = list, len(t.lists[list])
+	s.list, s.index = uint8(list), int32(len(t.lists[list]))
 	t.lists[list] = append(t.lists[list], s)
 	s.lags.Store(list == lagging)
 }

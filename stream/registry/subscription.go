@@ -49,10 +49,11 @@ type Subscription struct {
 	origin  unique.Handle[string] // see Request.Origin; zero for none
 
 	// Guarded by site.mu.
-	list, index int    // of its entry in site.lists
-	sent        uint64 // see doc.go
-	cancel      func() // ends the read of the log under way; nil while there is none
-	ended       error  // the CloseReason; does not change after ch is closed
+	list   uint8  // with index: its entry in site.lists
+	index  int32  // small types keep a subscription at 112 bytes
+	sent   uint64 // see doc.go
+	cancel func() // ends the read of the log under way; nil while there is none
+	ended  error  // the CloseReason; does not change after ch is closed
 }
 
 // Batch is what the owner of a subscription writes at once.
