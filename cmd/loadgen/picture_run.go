@@ -51,7 +51,7 @@ func (r *Report) writePicture(w io.Writer) error {
 	return s.writeTo(w, end, title, r.summary()+". "+describeRun(all))
 }
 
-// summary has the server, the load, the date and the verdict of the audit in one line.
+// summary has the server, the load, the date and the result of the audit in one line.
 func (r *Report) summary() string {
 	violations := "no violation"
 	if n := r.Total.violations(); n > 0 {

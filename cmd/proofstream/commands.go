@@ -129,10 +129,10 @@ func exitStatus(err error) int {
 
 // serve runs the service. SIGHUP does not end it, from the first moment on.
 func serve(ctx context.Context, c invocation) error {
-	hangUp := make(chan os.Signal, 1)
-	signal.Notify(hangUp, syscall.SIGHUP)
-	defer signal.Stop(hangUp)
-	return run(ctx, c.environ, c.stderr, hangUp, nil)
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	return run(ctx, c.environ, c.stderr, reload, nil)
 }
 
 func version(_ context.Context, c invocation) error {

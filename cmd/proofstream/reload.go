@@ -35,14 +35,14 @@ func (s *service) newReloader() *reloader {
 }
 
 // run looks at the files every reloadInterval, and at each signal, until ctx ends.
-func (r *reloader) run(ctx context.Context, hangUp <-chan os.Signal) error {
+func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) error {
 	tick := time.NewTicker(reloadInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-hangUp:
+		case <-signals:
 			r.logger.Info("looking at the files again that variables name")
 		case <-tick.C:
 		}

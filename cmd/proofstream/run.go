@@ -22,9 +22,9 @@ import (
 )
 
 // run runs the service that environ configures until ctx ends; then it ends every stream and returns nil. It logs to
-// stderr. It looks at the files of keys, origins and secrets again at each signal from hangUp. It calls ready, unless nil, with the
+// stderr. It looks at the files of keys, origins and secrets again at each signal from reload. It calls ready, unless nil, with the
 // listening address as soon as the event log is open. An invalid environ is a *ConfigError.
-func run(ctx context.Context, environ []string, stderr io.Writer, hangUp <-chan os.Signal, ready func(net.Addr)) error {
+func run(ctx context.Context, environ []string, stderr io.Writer, reload <-chan os.Signal, ready func(net.Addr)) error {
 	cfg, err := readConfig(environ)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func run(ctx context.Context, environ []string, stderr io.Writer, hangUp <-chan 
 			ready(addr)
 		}
 	}
-	s := &service{environ: environ, cfg: cfg, logger: logger, hangUp: hangUp, onServing: onServing}
+	s := &service{environ: environ, cfg: cfg, logger: logger, reload: reload, onServing: onServing}
 	if err := s.assemble(); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ type service struct {
 	environ   []string
 	cfg       Config
 	logger    *slog.Logger
-	hangUp    <-chan os.Signal
+	reload    <-chan os.Signal
 	onServing func(net.Addr) // called once, when the event log is open
 	log       eventLog
 	cluster   *natslog.Log // the same as log, or nil if log is embedded
@@ -164,7 +164,7 @@ func (s *service) runAll(ctx context.Context, l net.Listener, ops ops) error {
 	g.Go(func() error { return s.registry.Run(running) })
 	g.Go(func() error { return s.registry.Heartbeat(running, s.cfg.Heartbeat) })
 	g.Go(func() error { return s.server.Run(running) })
-	g.Go(func() error { return s.newReloader().run(running, s.hangUp) })
+	g.Go(func() error { return s.newReloader().run(running, s.reload) })
 	g.Go(func() error { return ops.serve(running, s.server.Ops()) })
 	g.Go(func() error { return s.transport.servePlain(running, s.cfg.Addr, s.logger) })
 	g.Go(func() error { return s.transport.serve(s.http, l) })

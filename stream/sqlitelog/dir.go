@@ -125,13 +125,26 @@ func explain(err error, path string) error {
 	case statErr == nil && filepath.Base(path) == databaseFile && info.IsDir():
 		return fmt.Errorf("%s is a directory; move it away", path)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: let this user read and write it, or choose another directory%s", err, cmp.Or(foreignFile(err), ownership(path)))
+		return fmt.Errorf("%w: let this user read and write it, or choose another directory%s", err, ownership(cmp.Or(failedFile(err), path)))
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%w: mount it for writing, or choose another directory", err)
 	case statErr == nil && filepath.Base(path) != databaseFile && !info.IsDir():
 		return fmt.Errorf("%s is not a directory; choose another path or move the file away", path)
 	}
 	return err
+}
+
+// failedFile returns the path that an error is about, when there is such a file; otherwise "". In a directory of this user it may be another
+// user's, as after a run as root.
+func failedFile(err error) string {
+	var failed *fs.PathError
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	if info, err := os.Stat(failed.Path); err != nil || info.IsDir() {
+		return ""
+	}
+	return failed.Path
 }
 
 // shareWithGroup lets the group of a file's directory read and write the file, where it may write the directory: some clusters run each

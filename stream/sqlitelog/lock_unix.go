@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -20,7 +21,7 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
-// ownership returns who owns a path and what to do, when that is another user than the process's; otherwise "".
+// ownership returns who owns a file or directory and what to do, when that is another user than the process's; otherwise "".
 func ownership(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -30,8 +31,12 @@ func ownership(path string) string {
 	if !ok || int(stat.Uid) == os.Geteuid() {
 		return ""
 	}
-	return fmt.Sprintf("; it belongs to user %s, this process runs as user %s: chown -R %[2]s %s",
-		userName(int(stat.Uid)), userName(os.Geteuid()), path)
+	dir := path
+	if !info.IsDir() {
+		dir = filepath.Dir(path)
+	}
+	return fmt.Sprintf("; %s belongs to user %s, this process runs as user %s: chown -R %[3]s %s",
+		path, userName(int(stat.Uid)), userName(os.Geteuid()), dir)
 }
 
 func userName(id int) string {

@@ -3,7 +3,6 @@ package widget
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -63,14 +62,7 @@ func TestFullHouseIsOneLineOnTheConsole(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t)
 	f := e2e.StartHTTPProxy(t, p)
-	f.Replace("/events", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		fmt.Fprint(w, "event: busy\nretry: 100\ndata: {}\n\n")
-		w.(http.Flusher).Flush()
-		time.Sleep(250 * time.Millisecond) // as the service does
-		panic(http.ErrAbortHandler)
-	})
+	f.Replace("/events", noRoom)
 	tab, lines := quietly(t, f.URL)
 	for tries := 2; tries <= 4; tries++ {
 		e2e.AwaitJS(t, tab, fmt.Sprintf("heard.length == %d && heard.every(frame => frame == 'busy ')", tries))

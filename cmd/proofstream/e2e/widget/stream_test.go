@@ -19,6 +19,7 @@ func noRoom(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	fmt.Fprint(w, "event: busy\nretry: 100\ndata: {}\n\n")
 	w.(http.Flusher).Flush()
+	time.Sleep(250 * time.Millisecond) // as the service does, so that the browser hears it
 	panic(http.ErrAbortHandler)
 }
 

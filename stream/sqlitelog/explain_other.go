@@ -1,6 +1,0 @@
-//go:build !unix
-
-package sqlitelog
-
-// foreignFile returns nothing on this system.
-func foreignFile(error) string { return "" }
