@@ -62,7 +62,7 @@ func (c *cutter) run(strace ...string) {
 
 func (c *cutter) end(proved func(moments map[string]int) bool) {
 	c.t.Helper()
-	if !proved(c.moments) || c.cuts*raceCost < 30 {
+	if !proved(c.moments) || c.cuts*raceCost < 12 { // about a hundred are usual; one run in seventy had less than 30
 		c.t.Errorf("%d cuts at moments %v: this proved little", c.cuts, c.moments)
 	}
 	c.t.Logf("%d power cuts while %d events were acknowledged, %d erased, %d syncs failed, %d refusals; slowest check %v",
