@@ -2,10 +2,11 @@
 //
 // To store or withdraw a signup use [Registry.Publish] and [Registry.Retract]. To subscribe use
 // [Registry.Join], then call [Subscription.Next] until it returns an error, then
-// [Subscription.Close]. [Registry.Run] owns every goroutine of the package.
+// [Subscription.Close]. An owner that needs no goroutine while nothing waits calls [Subscription.WakeBy] and [Subscription.Poll] instead.
+// [Registry.Run] owns every goroutine of the package, except those that wake such owners.
 //
 // Reading order: registry.go, site.go, use.go and load.go (which sites are in memory), follow.go (from the log into memory), fanout.go
-// (from memory into channels), join.go, subscription.go and catchup.go (from channels to the connections' writers).
+// (from memory into channels), join.go, subscription.go, wake.go and catchup.go (from channels to the connections' writers).
 //
 // # Watermarks
 //
@@ -23,7 +24,7 @@
 //	site.round          site.high when the fan-out round began              fan-out; guarded
 //	Subscription.sent   newest sequence put into its channel, or of which   fan-out, enter, admit; guarded
 //	                    it needs no frame
-//	Subscription.cursor newest sequence returned by Next, or in its backlog its owner, inside Next
+//	Subscription.cursor newest sequence returned, or in its backlog         its owner, in Next or Poll
 //
 // At any moment buffer.from <= site.high <= Bounds.High and site.acked <= Bounds.High. A live subscription has cursor <= sent. A lagging
 // one does not use sent. A cursor at or above buffer.from is served from memory, any other from the log, whose low watermark shows whether

@@ -77,6 +77,7 @@ func (t *site) beginRound() bool {
 func (t *site) sendPortion(portion int) (more bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var woken wakeUp
 	at, sent := -1, uint64(0) // most have the same sent: search the buffer once for all of them
 	for ; portion > 0 && len(t.lists[t.stale]) > 0; portion-- {
 		stale := t.lists[t.stale]
@@ -90,7 +91,9 @@ func (t *site) sendPortion(portion int) (more bool) {
 		} else {
 			t.lag(s)
 		}
+		woken.add(s)
 	}
+	woken.start()
 	t.queued = len(t.lists[t.stale]) > 0 || t.high > t.round && t.beginRound()
 	if !t.queued {
 		t.trim()
@@ -121,7 +124,7 @@ func (t *site) send(s *Subscription, at int) bool {
 func (t *site) lag(s *Subscription) {
 	t.put(s, lagging)
 	select {
-	case s.ch <- wakeUp:
+	case s.ch <- look:
 	default:
 	}
 	t.reg.counters.catchUps.Add(1)

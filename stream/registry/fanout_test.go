@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -94,5 +95,70 @@ func BenchmarkBroadcast(b *testing.B) {
 		for _, s := range all {
 			s.Next()
 		}
+	}
+}
+
+// ownerOfBenchmark is an owner that calls Poll, or with each starts a goroutine that does.
+type ownerOfBenchmark struct {
+	sub  *Subscription
+	each bool
+	got  *sync.WaitGroup
+}
+
+func (o *ownerOfBenchmark) Wake(bool) {
+	if o.each {
+		go o.poll()
+		return
+	}
+	o.poll()
+}
+
+func (o *ownerOfBenchmark) poll() {
+	for {
+		b, err := o.sub.Poll(false)
+		o.got.Add(-b.Frames)
+		if err != nil || b.Frames == 0 {
+			return
+		}
+	}
+}
+
+// BenchmarkWake compares three ways to hand an event to 1,000 idle subscribers that write nothing: to wake their owners in portions, which the
+// service does; to start a goroutine for each of them; to keep a goroutine for each, which waits in Next.
+func BenchmarkWake(b *testing.B) {
+	const n = 1000
+	for _, way := range []string{"in portions", "goroutine for each", "waiting goroutines"} {
+		b.Run(way, func(b *testing.B) {
+			site, got := siteOf(n), &sync.WaitGroup{}
+			all := site.subscriptions()
+			for _, s := range all {
+				if way == "waiting goroutines" {
+					go func() {
+						for {
+							batch, err := s.Next()
+							if err != nil {
+								return
+							}
+							got.Add(-batch.Frames)
+						}
+					}()
+					continue
+				}
+				owner := &ownerOfBenchmark{s, way == "goroutine for each", got}
+				s.WakeBy(owner)
+				owner.poll()
+			}
+			seq := uint64(0)
+			for b.Loop() {
+				seq++
+				got.Add(n)
+				site.publish(b, seq)
+				got.Wait()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/delivery")
+			for _, s := range all {
+				s.End(Gone)
+			}
+		})
 	}
 }

@@ -35,11 +35,14 @@ func (r *Registry) Heartbeat(ctx context.Context, period time.Duration) error {
 func (t *site) sendHeartbeats(phase uint8) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var woken wakeUp
 	for _, live := range t.lists[:lagging] {
 		for _, s := range live {
 			if s.phase == phase && len(s.ch) == 0 {
 				s.ch <- heartbeat // never blocks: the channel is empty, and only the holder of t.mu sends
+				woken.add(s)
 			}
 		}
 	}
+	woken.start()
 }

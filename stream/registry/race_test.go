@@ -116,8 +116,12 @@ func (w *watcher) watch(t *testing.T) {
 func (w *watcher) visit(s *registry.Subscription, cursor string, last uint64) (string, uint64) {
 	timer := time.AfterFunc(time.Duration(1+w.random.IntN(20))*time.Millisecond, func() { s.End(registry.Gone) })
 	defer timer.Stop()
+	next := s.Next
+	if w.random.IntN(2) == 0 {
+		next = polled(s)
+	}
 	for range 1 + w.random.IntN(12) {
-		b, err := s.Next()
+		b, err := next()
 		if err != nil {
 			break
 		}

@@ -86,6 +86,7 @@ func (t *site) leave(s *Subscription, why CloseReason) bool {
 	t.take(s)
 	s.ended = why
 	close(s.ch)
+	s.wakeEnded()
 	if s.cancel != nil {
 		s.cancel()
 	}

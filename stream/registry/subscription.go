@@ -36,8 +36,8 @@ func (c CloseReason) Error() string { return "subscription ended: " + string(c) 
 // to catch up at once. It holds two frames of any size.
 const maxBatchBytes = 16 << 10
 
-// Subscription is one subscriber in the registry. Its owner calls Next until that returns an error, then Close. Only End may be called by
-// other goroutines at the same time.
+// Subscription is one subscriber in the registry. Its owner calls Next, or after WakeBy Poll, until that returns an error, then Close. Only
+// End may be called by other goroutines at the same time.
 type Subscription struct {
 	site    *site
 	ch      chan *stream.Frame    // only the holder of site.mu sends to it and closes it
@@ -47,11 +47,13 @@ type Subscription struct {
 	lags    atomic.Bool           // in the list of lagging subscriptions
 	phase   uint8                 // the tick of the heartbeat at which this subscription gets one
 	origin  unique.Handle[string] // see Request.Origin; zero for none
+	state   atomic.Uint32         // of the owner, after WakeBy: awake and ending
 
 	// Guarded by site.mu.
 	list   uint8  // with index: its entry in site.lists
 	index  int32  // small types keep a subscription at 112 bytes
 	sent   uint64 // see doc.go
+	owner  Waker  // see WakeBy; nil for one that calls Next
 	cancel func() // ends the read of the log under way; nil while there is none
 	ended  error  // the CloseReason; does not change after ch is closed
 }
@@ -62,21 +64,14 @@ type Batch struct {
 	Frames int    // in Bytes, at least 1
 }
 
-// wakeUp makes Next look whether the subscription lags. It has no bytes.
-var wakeUp = &stream.Frame{}
+// look makes the owner look whether the subscription lags. It has no bytes.
+var look = &stream.Frame{}
 
 // Next waits until there are frames to write, and returns as many of them as fit a batch. The error is a CloseReason.
 func (s *Subscription) Next() (Batch, error) {
-	s.release()
 	for {
-		if len(s.backlog) > 0 {
-			return s.takeBacklog(), nil
-		}
-		if s.lags.Load() && len(s.ch) == 0 {
-			if b, err := s.catchUp(); err != nil || b.Frames > 0 {
-				return b, err
-			}
-			continue
+		if b, err := s.waiting(true); err != nil || b.Frames > 0 {
+			return b, err
 		}
 		f, ok := <-s.ch
 		if !ok {
@@ -85,7 +80,37 @@ func (s *Subscription) Next() (Batch, error) {
 		if b := s.gather(f); b.Frames > 0 {
 			return b, nil
 		}
-		s.release()
+	}
+}
+
+// waiting returns the frames that wait, of a lagging subscription also those in memory and in the log; an empty batch when there are none.
+func (s *Subscription) waiting(block bool) (Batch, error) {
+	s.release()
+	for {
+		if len(s.backlog) > 0 {
+			return s.takeBacklog(), nil
+		}
+		if s.lags.Load() && len(s.ch) == 0 {
+			if !block {
+				return Batch{}, ErrWouldBlock
+			}
+			if b, err := s.catchUp(); err != nil || b.Frames > 0 {
+				return b, err
+			}
+			continue
+		}
+		select {
+		case f, ok := <-s.ch:
+			if !ok {
+				return Batch{}, s.ended
+			}
+			if b := s.gather(f); b.Frames > 0 {
+				return b, nil
+			}
+			s.release()
+		default:
+			return Batch{}, nil
+		}
 	}
 }
 
@@ -135,9 +160,9 @@ func (s *Subscription) gather(first *stream.Frame) Batch {
 	return b
 }
 
-// advance moves the cursor to a frame that is being returned. It returns false for a frame that the subscriber has already, and for wakeUp.
+// advance moves the cursor to a frame that is being returned. It returns false for a frame that the subscriber has already, and for look.
 func (s *Subscription) advance(f *stream.Frame) bool {
-	if f == wakeUp || f.Seq() <= s.cursor && f != heartbeat {
+	if f == look || f.Seq() <= s.cursor && f != heartbeat {
 		return false
 	}
 	s.cursor = max(s.cursor, f.Seq())
