@@ -14,7 +14,7 @@ func BenchmarkWrite(b *testing.B) {
 		name string
 		do   func(c *hijacked, conn net.Conn) error
 	}{
-		{"stream", func(c *hijacked, _ net.Conn) error { return c.write(frame) }},
+		{"stream", func(c *hijacked, _ net.Conn) error { _, err := c.write(frame, true); return err }},
 		{"net", func(_ *hijacked, conn net.Conn) error { _, err := conn.Write(frame); return err }},
 		{"net with deadline", func(_ *hijacked, conn net.Conn) error { return writeTo(conn, frame) }},
 	} {
@@ -41,7 +41,7 @@ func watchedStream(t testing.TB, conn net.Conn) *hijacked {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &hijacked{conn: conn}
+	c := &hijacked{server: &Server{disconnects: d}, conn: conn}
 	d.watch(c)
 	t.Cleanup(func() {
 		d.forget(c)

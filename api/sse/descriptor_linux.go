@@ -7,16 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// write writes b. A reader that accepts some of it now and then has no time limit.
-func (c *hijacked) write(b []byte) error {
+// write writes b, and returns how much of it was written: all of it, if it may block. A reader that accepts some of it now and then has
+// no time limit.
+func (c *hijacked) write(b []byte, block bool) (int, error) {
 	if c.conn != nil {
-		return writeTo(c.conn, b)
+		return len(b), writeTo(c.conn, b)
 	}
 	n, err := writeNow(int(c.watched.fd), b)
-	if n == len(b) || err != nil {
-		return err
+	if n == len(b) || err != nil || !block {
+		return n, err
 	}
-	return c.writeStalled(b[n:])
+	return len(b), c.writeStalled(b[n:])
 }
 
 // writeNow writes what the kernel takes of b without waiting.
@@ -47,7 +48,7 @@ func (c *hijacked) writeStalled(b []byte) error {
 	defer unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(vanishedAfter.Milliseconds()))
 	s := stall{since: time.Now(), queued: unacknowledged(fd)}
 	for {
-		c.watched.set.awaitRoom(c, checkEvery)
+		c.server.disconnects.awaitRoom(c, checkEvery)
 		n, err := writeNow(fd, b)
 		if b = b[n:]; err != nil || len(b) == 0 {
 			return err

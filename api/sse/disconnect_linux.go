@@ -29,7 +29,6 @@ type disconnects struct {
 
 // watched is a connection's entry in the set.
 type watched struct {
-	set *disconnects // nil for one that is not watched
 	fd  int32
 	gen int32 // differs from that of earlier connections with the same descriptor
 }
@@ -82,7 +81,7 @@ func (d *disconnects) add(c *hijacked, fd int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.gen++
-	c.watched = watched{set: d, fd: int32(fd), gen: d.gen}
+	c.watched = watched{int32(fd), d.gen}
 	if fd >= len(d.streams) {
 		d.streams = append(d.streams, make([]*hijacked, fd+1024-len(d.streams))...)
 	}
@@ -128,8 +127,8 @@ func (d *disconnects) rearm(c *hijacked, more uint32, room chan struct{}) {
 func (d *disconnects) forget(c *hijacked) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if c.watched.set != nil && d.streams[c.watched.fd] == c {
-		d.streams[c.watched.fd] = nil
+	if fd := int(c.watched.fd); fd < len(d.streams) && d.streams[fd] == c { // otherwise it was not watched, or has disconnected
+		d.streams[fd] = nil
 	}
 }
 

@@ -37,8 +37,8 @@ func (d *disconnects) run(ctx context.Context) error {
 
 func (d *disconnects) close() error { return nil }
 
-// write writes b. A reader that accepts some of it now and then has no time limit.
-func (c *hijacked) write(b []byte) error { return writeTo(c.conn, b) }
+// write writes b, and may block. A reader that accepts some of it now and then has no time limit.
+func (c *hijacked) write(b []byte, _ bool) (int, error) { return len(b), writeTo(c.conn, b) }
 
 func (c *hijacked) close() { c.conn.Close() }
 

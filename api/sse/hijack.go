@@ -14,12 +14,13 @@ import (
 	"proofstream/stream/registry"
 )
 
-// hijacked is an HTTP/1 connection taken over from net/http. What net/http keeps for each connection (two buffers, a reading
-// goroutine, the request) is then freed: an idle subscriber costs a small goroutine and a channel.
+// hijacked is an HTTP/1 connection taken over from net/http. What net/http keeps for each connection (two buffers, two
+// goroutines, the request) is then freed: an idle subscriber costs a channel and this.
 type hijacked struct {
 	conn    net.Conn // nil for one whose descriptor is taken over too: see disconnects.watch
-	head    []byte   // of the response; nil once sent
+	unsent  []byte   // bytes of the response that come before those of the next batch
 	chunked bool     // RFC 9112 section 7.1; HTTP/1.0 does not know it
+	server  *Server
 	sub     *registry.Subscription
 	ended   func(registry.CloseReason) // called once, at the end
 	watched watched
@@ -42,8 +43,8 @@ func (s *Server) hijack(w http.ResponseWriter, r *http.Request) *hijacked {
 	if tcp := tcpOf(conn); tcp != nil {
 		prepare(tcp)
 	}
-	c := &hijacked{conn: conn, chunked: r.ProtoAtLeast(1, 1)}
-	c.head = c.responseHead(w.Header())
+	c := &hijacked{server: s, conn: conn, chunked: r.ProtoAtLeast(1, 1)}
+	c.unsent = c.responseHead(w.Header())
 	return c
 }
 
@@ -61,31 +62,77 @@ func (c *hijacked) responseHead(h http.Header) []byte {
 	return b.Bytes()
 }
 
-// live is the goroutine of a stream. It and the functions that it calls for a write have few variables, so that the stack of
-// an idle subscriber stays at the 2 KB that a goroutine starts with: see
-// TestIdleSubscriberTakesWhatIsPublished.
-func (c *hijacked) live(s *Server, ready []byte) {
-	c.ended(s.write(c, c.sub, ready))
-	s.disconnects.forget(c)
+// turn is how many writes a stream does before the others that are woken with it have theirs.
+const turn = 8
+
+// Wake implements registry.Waker: it writes what waits, and ends the stream if its subscription has ended. A stream has a goroutine only
+// while it blocks: for a reader that is slower than its events, for the log, at its end, and for each write over TLS. One with more to write than others
+// gets one, too.
+func (c *hijacked) Wake(block bool) {
+	idle, err := false, error(nil)
+	for steps := 0; !idle && err == nil; steps++ {
+		if block || c.conn == nil && steps < turn {
+			idle, err = c.step(block)
+		} else {
+			err = registry.ErrWouldBlock
+		}
+	}
+	switch {
+	case err == nil:
+	case err == registry.ErrWouldBlock:
+		go c.Wake(true)
+	case block:
+		c.end(err)
+	default:
+		go c.end(err)
+	}
+}
+
+// step writes what is unsent, or else the next batch. idle means that there was nothing to write: the stream then belongs to the next Wake.
+func (c *hijacked) step(block bool) (idle bool, err error) {
+	if len(c.unsent) > 0 {
+		n, err := c.write(c.unsent, block)
+		if c.unsent = c.unsent[n:]; err == nil && len(c.unsent) > 0 {
+			err = registry.ErrWouldBlock
+		}
+		return false, err
+	}
+	c.unsent = nil
+	batch, err := c.sub.Poll(block)
+	if err != nil || batch.Frames == 0 {
+		return true, err
+	}
+	b := chunks.Get().(*[]byte)
+	defer chunks.Put(b)
+	*b = c.appendFrames((*b)[:0], batch.Bytes)
+	n, err := c.write(*b, block)
+	if err == nil {
+		c.server.o.Registry.Sent(batch)
+		c.unsent = bytes.Clone((*b)[n:])
+	}
+	return false, err
+}
+
+// end ends the stream.
+func (c *hijacked) end(err error) {
+	c.ended(c.server.finish(c, c.sub, err))
+	c.server.disconnects.forget(c)
 	c.close()
-	s.streams.Add(-1)
+	c.server.streams.Add(-1)
 }
 
 // chunks has buffers for writes. An idle stream holds none.
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
+// send implements writer.
 func (c *hijacked) send(frames []byte) error {
-	b := chunks.Get().(*[]byte)
-	*b = c.appendFrames((*b)[:0], frames)
-	err := c.write(*b)
-	chunks.Put(b)
+	_, err := c.write(c.appendFrames(c.unsent, frames), true)
+	c.unsent = nil
 	return err
 }
 
-// appendFrames appends frames to b as they are sent: as one chunk (RFC 9112 section 7.1), the first time after the head.
+// appendFrames appends frames to b as they are sent: as one chunk (RFC 9112 section 7.1).
 func (c *hijacked) appendFrames(b, frames []byte) []byte {
-	b = append(b, c.head...)
-	c.head = nil
 	if !c.chunked {
 		return append(b, frames...)
 	}

@@ -82,7 +82,7 @@ type Stream struct {
 }
 
 // Serve writes a stream until either side ends it, and closes the subscription. Where the connection can be taken over it
-// returns at once, and another goroutine writes. Otherwise it panics at the end with http.ErrAbortHandler, which leaves
+// returns at once. Otherwise it panics at the end with http.ErrAbortHandler, which leaves
 // the response incomplete, so that the client reconnects. w must be net/http's own.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, st Stream) {
 	maps.Copy(w.Header(), streamHeaders)
@@ -91,8 +91,11 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, st Stream) {
 	s.streams.Add(1) // before the connection is taken over: net/http then no longer waits for this request, and Wait must
 	if c := s.hijack(w, r); c != nil {
 		c.sub, c.ended = st.Subscription, st.Ended
+		c.sub.WakeBy(c)
+		c.unsent = c.appendFrames(c.unsent, ready)
+		s.o.Registry.Sent(one(ready))
 		s.disconnects.watch(c)
-		go c.live(s, ready)
+		c.Wake(false)
 		return
 	}
 	defer s.streams.Add(-1)

@@ -76,7 +76,7 @@ func (e *ends) stream(t *testing.T) (*hijacked, *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &hijacked{conn: conn, sub: sub}
+	c := &hijacked{server: &Server{disconnects: e.disconnects}, conn: conn, sub: sub}
 	e.watch(c)
 	if c.conn != nil {
 		t.Fatal("the descriptor was not taken over")
@@ -96,7 +96,7 @@ func (e *ends) stall(t *testing.T, c *hijacked) (text []byte, result <-chan erro
 		text[i] = byte(i>>8 ^ i)
 	}
 	done := make(chan error, 1)
-	go func() { done <- c.write(text) }()
+	go func() { _, err := c.write(text, true); done <- err }()
 	waitfor.Fact(t, "the write stalls", func() bool {
 		e.mu.Lock()
 		defer e.mu.Unlock()
