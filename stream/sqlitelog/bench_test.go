@@ -1,6 +1,7 @@
 package sqlitelog
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,6 +37,31 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportMetric(float64(middle(ours).Nanoseconds())/1e3, "p50-µs")
 			b.ReportMetric(float64(middle(bare).Nanoseconds())/1e3, "bare-p50-µs")
 			b.ReportMetric(float64(middle(ours))/float64(middle(bare)), "p50-ratio")
+		})
+	}
+}
+
+// BenchmarkLimit compares queries of a few rows, now one more and now one less, with limit and with a parameter directly after LIMIT.
+func BenchmarkLimit(b *testing.B) {
+	l := run(b, Options{Dir: b.TempDir()})
+	for range 50 {
+		if _, _, err := l.Append(b.Context(), "default", stream.Entry{Data: payload}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, clause := range map[string]string{"limit": limit, "parameter": "LIMIT ?"} {
+		b.Run(name, func(b *testing.B) {
+			c, err := openConn(l.path, reading)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.close()
+			nothing := func([]driver.Value) error { return nil }
+			for rows := int64(16); b.Loop(); rows ^= 1 {
+				if err := c.query("SELECT id, kind, at FROM events WHERE id BETWEEN ? AND ? ORDER BY id "+clause, nothing, int64(0), int64(1)<<62, rows); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // Read returns the kept events after a sequence, oldest first, at most max.
 func (l *Log) Read(ctx context.Context, name string, after uint64, max int) ([]stream.Event, stream.Bounds, error) {
-	const sql = "SELECT id, kind, at, data, sum FROM events WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+	const sql = "SELECT id, kind, at, data, sum FROM events WHERE id > ? AND id <= ? ORDER BY id " + limit
 	return l.events(ctx, name, max, func(s *siteRow) (string, int64, int64) {
 		return sql, rowID(s.id, after), s.last()
 	})
@@ -21,7 +21,7 @@ func (l *Log) Read(ctx context.Context, name string, after uint64, max int) ([]s
 
 // Latest returns the kept signups before a sequence, newest first, at most max. Before 0 means from the newest.
 func (l *Log) Latest(ctx context.Context, name string, before uint64, max int) ([]stream.Event, stream.Bounds, error) {
-	const sql = "SELECT id, kind, at, data, sum FROM events WHERE id >= ? AND id <= ? AND kind = 0 ORDER BY id DESC LIMIT ?"
+	const sql = "SELECT id, kind, at, data, sum FROM events WHERE id >= ? AND id <= ? AND kind = 0 ORDER BY id DESC " + limit
 	if before == 0 {
 		before = math.MaxUint64
 	}

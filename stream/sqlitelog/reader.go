@@ -68,7 +68,7 @@ func (r *Reader) site(name string) (*site, error) {
 // as that of an event which does not fit its sum.
 func (r *Reader) Events(ctx context.Context, name string) iter.Seq2[stream.Record, error] {
 	const sql = `SELECT e.id, e.kind, e.at, e.data, e.sum, k.hash FROM events e LEFT JOIN keys k ON k.id = e.id
-		WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?`
+		WHERE e.id > ? AND e.id <= ? ORDER BY e.id ` + limit
 	return inPages(ctx, r, name, sql, func(s *site, row []driver.Value) (rec stream.Record, err error) {
 		rec.Event, err = scanEvent(row, s.history)
 		rec.KeyHash, _ = row[5].([]byte)
@@ -78,7 +78,7 @@ func (r *Reader) Events(ctx context.Context, name string) iter.Seq2[stream.Recor
 
 // Keys yields every remembered key of a site, also of removed events, by rising sequence. It ends after an error.
 func (r *Reader) Keys(ctx context.Context, name string) iter.Seq2[stream.Key, error] {
-	const sql = "SELECT id, hash, at, sum FROM keys WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+	const sql = "SELECT id, hash, at, sum FROM keys WHERE id > ? AND id <= ? ORDER BY id " + limit
 	return inPages(ctx, r, name, sql, func(_ *site, row []driver.Value) (rec stream.Key, err error) {
 		var id, at, sum int64
 		err = scan(row, &id, &rec.Hash, &at, &sum)

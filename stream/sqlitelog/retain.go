@@ -68,7 +68,7 @@ func (t *tx) retainPage(s *site, excess, tooOld int64) error {
 	}
 	var gone, id, kind, at int64
 	stays := false
-	err := t.conn.query("SELECT id, kind, at FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", func(r []driver.Value) error {
+	err := t.conn.query("SELECT id, kind, at FROM events WHERE id BETWEEN ? AND ? ORDER BY id "+limit, func(r []driver.Value) error {
 		if stays {
 			return nil
 		}
