@@ -50,7 +50,7 @@ type harness struct {
 }
 
 // serve starts a Server for the sites default and shop over an empty log. It ends with the test.
-func serve(t *testing.T, change ...func(*setup)) *harness {
+func serve(t testing.TB, change ...func(*setup)) *harness {
 	t.Helper()
 	h := &harness{output: &waitfor.Output{}}
 	o := setup{
@@ -87,7 +87,7 @@ func serve(t *testing.T, change ...func(*setup)) *harness {
 }
 
 // run serves on two free ports until the test ends.
-func (h *harness) run(t *testing.T, o setup, log *sqlitelog.Log) {
+func (h *harness) run(t testing.TB, o setup, log *sqlitelog.Log) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -120,7 +120,7 @@ func (h *harness) run(t *testing.T, o setup, log *sqlitelog.Log) {
 }
 
 // listen returns a server on a free port that has not started yet.
-func (h *harness) listen(t *testing.T, o setup) *httptest.Server {
+func (h *harness) listen(t testing.TB, o setup) *httptest.Server {
 	t.Helper()
 	sockets := sse.ListenConfig()
 	l, err := sockets.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -137,7 +137,7 @@ var fewAssets = fstest.MapFS{
 	"widget/default.svg": {Data: []byte("<svg/>")}, "demo/demo.html": {Data: []byte("<!doctype html>")},
 }
 
-func origins(t *testing.T, patterns ...string) origin.List {
+func origins(t testing.TB, patterns ...string) origin.List {
 	t.Helper()
 	list, err := origin.Parse(patterns)
 	if err != nil {

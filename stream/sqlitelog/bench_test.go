@@ -66,6 +66,30 @@ func BenchmarkLimit(b *testing.B) {
 	}
 }
 
+// BenchmarkNewer compares what a follower that keeps up does for each event: to take it from the newest commit, or to read it from the database.
+func BenchmarkNewer(b *testing.B) {
+	l := run(b, Options{Dir: b.TempDir()})
+	id, _, err := l.Append(b.Context(), "default", stream.Entry{Data: payload})
+	if err != nil {
+		b.Fatal(err)
+	}
+	newest, err := l.site(b.Context(), "default")
+	if err != nil {
+		b.Fatal(err)
+	}
+	read := *newest
+	read.appended = nil
+	for name, s := range map[string]*site{"memory": newest, "database": &read} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if events, _, err := l.newer(b.Context(), "default", s, id.Seq-1); err != nil || len(events) != 1 {
+					b.Fatalf("got %d events, %v", len(events), err)
+				}
+			}
+		})
+	}
+}
+
 // measure has publishers do something for a while, and returns how long each of it took.
 func measure(b *testing.B, publishers int, d time.Duration, do func(n int) error) (took []time.Duration) {
 	var mu sync.Mutex
