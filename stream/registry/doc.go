@@ -19,7 +19,7 @@
 //	                    process
 //	site.high           newest sequence delivered to fan-out                the site's follower; guarded
 //	site.highAtLastWatch
-//	                    Bounds.High at the last watch, a second ago         watch; guarded
+//	                    Bounds.High at the last watch                       watch; guarded
 //	buffer.from         the replay buffer has all kept events after it      the site's follower; guarded
 //	site.round          site.high when the fan-out round began              fan-out; guarded
 //	Subscription.sent   newest sequence put into its channel, or of which   fan-out, enter, admit; guarded

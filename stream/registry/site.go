@@ -32,8 +32,8 @@ type site struct {
 	erased map[uint64]bool // sequences of retracted signups that the log may still have
 
 	posting         int    // appends under way
-	behind          uint64 // how much of the log a second ago is not delivered
-	highAtLastWatch uint64 // Bounds.High of the log at the last watch, a second ago
+	behind          uint64 // how much of the log at the last watch but one is not delivered
+	highAtLastWatch uint64 // Bounds.High of the log at the last watch
 
 	// lists[stale] are the live subscriptions to which this round has not sent yet, lists[1-stale] the other live ones, and
 	// lists[lagging] those that catch up.
