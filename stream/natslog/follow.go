@@ -46,8 +46,8 @@ const (
 	pageSize = 500
 	// quietTimeout is how long a consumer may deliver nothing before a page shows whether there is something.
 	quietTimeout = 500 * time.Millisecond
-	// intervalShare is the least interval for each followed site: all of them together make at most 200 requests a second.
-	intervalShare = 5 * time.Millisecond
+	// intervalShare is the least interval for each followed site: all of them together make at most 100 requests a second.
+	intervalShare = 10 * time.Millisecond
 	// maxCreating is how many consumers are being created at the same time at most.
 	maxCreating = 8
 	// consumerTimeout bounds the creation of a consumer.
