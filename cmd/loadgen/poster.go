@@ -17,7 +17,8 @@ type poster struct {
 	request []byte
 	at      int // offset of the tag in request
 	conn    net.Conn
-	buffer  []byte // holds a whole response; a longer one is an error
+	used    time.Time // when conn was opened, or had its last response
+	buffer  []byte    // holds a whole response; a longer one is an error
 }
 
 // response is the response to a post. text is the start of the body as one line, and empty for status 200.
@@ -31,6 +32,10 @@ const (
 	bodyStart = `{"user_name":"`        // up to the value of user_name
 	bodyEnd   = `","offer_name":"Tea"}` // the rest
 )
+
+// idleLimit is how long a connection is kept without a post. Servers and proxies close idle connections, some after a few seconds, and a post that
+// crosses that has an unknown outcome.
+const idleLimit = 4 * time.Second
 
 // postTimeout is the longest time from a request to the end of its response.
 const postTimeout = 10 * time.Second
@@ -61,14 +66,19 @@ func (p *poster) post(k tag) (response, error) {
 		p.close()
 		return response{}, fmt.Errorf("post a signup: %w", err)
 	}
+	p.used = time.Now()
 	return a, nil
 }
 
-// connect opens the connection unless it is open. Call it before a measurement to leave the
+// connect opens the connection unless it is open and was used lately. Call it before a measurement to leave the
 // handshake out of it.
 func (p *poster) connect() (err error) {
+	if time.Since(p.used) > idleLimit {
+		p.close()
+	}
 	if p.conn == nil {
 		p.conn, err = p.target.dial()
+		p.used = time.Now()
 	}
 	return err
 }
