@@ -44,14 +44,14 @@ type Subscription struct {
 	cursor  uint64                // see doc.go
 	backlog []*stream.Frame       // to be returned before the frames in ch
 	batch   *[]byte               // the pooled buffer of the last Next; nil when it used none
-	lags    atomic.Bool           // in the list of lagging subscriptions
-	phase   uint8                 // the tick of the heartbeat at which this subscription gets one
 	origin  unique.Handle[string] // see Request.Origin; zero for none
+	lags    atomic.Bool           // in the list of lagging subscriptions
 	state   atomic.Uint32         // of the owner, after WakeBy: awake and ending
+	phase   uint8                 // the tick of the heartbeat at which this subscription gets one
 
 	// Guarded by site.mu.
 	list   uint8  // with index: its entry in site.lists
-	index  int32  // small types keep a subscription at 112 bytes
+	index  int32  // this order and small types keep a subscription at 128 bytes
 	sent   uint64 // see doc.go
 	owner  Waker  // see WakeBy; nil for one that calls Next
 	cancel func() // ends the read of the log under way; nil while there is none
