@@ -76,14 +76,15 @@ func (t *site) enter(s *Subscription) {
 	}
 }
 
-// leave removes a subscription and closes its channel. Next then returns why. leave returns false when the subscription has ended before.
-func (t *site) leave(s *Subscription, why CloseReason) bool {
+// leave removes a subscription and closes its channel. Next then returns why. It has no effect on one that has ended before.
+func (t *site) leave(s *Subscription, why CloseReason) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s.ended != nil {
-		return false
+		return
 	}
 	t.take(s)
+	t.reg.left(why) // before its owner can tell anyone
 	s.ended = why
 	close(s.ch)
 	s.wakeEnded()
@@ -92,7 +93,6 @@ func (t *site) leave(s *Subscription, why CloseReason) bool {
 	}
 	t.trim()
 	t.endUse()
-	return true
 }
 
 // subscriptions returns all open subscriptions of the site.

@@ -122,9 +122,7 @@ func (s *Subscription) Close(why CloseReason) {
 
 // End makes Next return why as its error, after it has returned the frames that are in the channel. Only the first call has an effect.
 func (s *Subscription) End(why CloseReason) {
-	if s.site.leave(s, why) {
-		s.site.reg.left(why)
-	}
+	s.site.leave(s, why)
 }
 
 // EndRefused ends, with Refused, the subscriptions of a site that were made with a Request.Origin which allowed does not accept.
