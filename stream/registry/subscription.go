@@ -46,7 +46,7 @@ type Subscription struct {
 	batch   *[]byte               // the pooled buffer of the last Next; nil when it used none
 	origin  unique.Handle[string] // see Request.Origin; zero for none
 	lags    atomic.Bool           // in the list of lagging subscriptions
-	state   atomic.Uint32         // of the owner, after WakeBy: awake and ending
+	state   atomic.Uint32         // of the owner, after WakeBy: awake, more and ending
 	phase   uint8                 // the tick of the heartbeat at which this subscription gets one
 
 	// Guarded by site.mu.

@@ -15,9 +15,10 @@ type Waker interface {
 // ErrWouldBlock is returned instead of blocking.
 var ErrWouldBlock = errors.New("would block")
 
-// The states of an owner. It is idle without both.
+// The states of an owner. It is idle without all of them.
 const (
 	awake  = 1 << iota // it calls Poll, or is about to be woken
+	more               // something was sent to it since it last looked
 	ending             // the channel is closed, and the owner has to return the rest
 )
 
@@ -42,9 +43,10 @@ func (s *Subscription) Poll(block bool) (Batch, error) {
 	}
 }
 
-// rest makes the owner idle. It returns false when there is more to do: something came meanwhile, or the subscription has ended.
+// rest makes the owner idle. It returns false when it has to look again: something was sent, or the subscription has ended. It depends on no
+// order but that of the changes of state.
 func (s *Subscription) rest() bool {
-	return s.state.CompareAndSwap(awake, 0) && (len(s.ch) == 0 || !s.state.CompareAndSwap(0, awake))
+	return !s.state.CompareAndSwap(awake|more, awake) && s.state.CompareAndSwap(awake, 0)
 }
 
 // wakeEnded wakes the owner of a subscription whose channel was closed. Callers hold site.mu.
@@ -64,7 +66,7 @@ var portions = sync.Pool{New: func() any { owners := make([]Waker, 0, portion); 
 // add wakes the owner of a subscription to which something was sent, together with others: start has to be called after the last one.
 // Callers hold site.mu.
 func (w *wakeUp) add(s *Subscription) {
-	if s.owner == nil || !s.state.CompareAndSwap(0, awake) {
+	if s.owner == nil || s.state.Or(awake|more) != 0 {
 		return
 	}
 	if w.owners == nil {
