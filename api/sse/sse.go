@@ -82,8 +82,8 @@ type Stream struct {
 }
 
 // Serve writes a stream until either side ends it, and closes the subscription. Where the connection can be taken over it
-// returns at once. Otherwise it panics at the end with http.ErrAbortHandler, which leaves
-// the response incomplete, so that the client reconnects. w must be net/http's own.
+// returns at once. Otherwise it panics at the end with http.ErrAbortHandler, which leaves the response incomplete, so that the client
+// reconnects. w must be net/http's own.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, st Stream) {
 	maps.Copy(w.Header(), streamHeaders)
 	retry := jitter(s.o.Retry*7/10, s.o.Retry*13/10)

@@ -96,8 +96,8 @@ func TestStreamWithMuchToWriteGoesOnByItself(t *testing.T) {
 	e := newEnds(t)
 	const events = 64 // a channel full, which is a dozen writes
 	c, reader := e.stream(t)
-	if err := unix.SetsockoptInt(int(c.watched.fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 1<<20); err != nil {
-		t.Skip("needs CAP_NET_ADMIN to give a connection a large buffer: ", err)
+	if err := unix.SetsockoptInt(int(c.watched.fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<20); err != nil { // as much as the system allows: all fit
+		t.Fatal(err)
 	}
 	e.publish(t, events)
 	waitfor.Fact(t, "the events are sent", func() bool { return e.reg.Stats().Lag == 0 })

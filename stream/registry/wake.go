@@ -56,8 +56,7 @@ func (s *Subscription) wakeEnded() {
 	}
 }
 
-// wakeUp wakes idle owners, a portion of them on one goroutine: to start one for each would cost about a tenth of the write that
-// each does.
+// wakeUp wakes idle owners, a portion of them on one goroutine: to start one for each takes three times as long, see BenchmarkWake.
 type wakeUp struct{ owners *[]Waker }
 
 // portions has the lists of wakeUp.

@@ -111,15 +111,15 @@ func TestPollReadsTheLogOnlyIfItMayBlock(t *testing.T) {
 	}
 }
 
-// sleeper is an owner that says on which call of Wake it was told not to block, and whether another one was still inside.
-type sleeper struct {
+// counted is an owner that counts how many are in Wake at once, and says after each call whether it was allowed to block.
+type counted struct {
 	sub    *registry.Subscription
 	inside *atomic.Int32
 	most   *atomic.Int32 // the most that were inside at once
 	calls  chan<- bool
 }
 
-func (o sleeper) Wake(block bool) {
+func (o counted) Wake(block bool) {
 	if n := o.inside.Add(1); n > o.most.Load() {
 		o.most.Store(n)
 	}
@@ -133,7 +133,7 @@ func (o sleeper) Wake(block bool) {
 	o.calls <- block
 }
 
-// An event and a heartbeat wake owners one after the other, a portion on each goroutine. The end of a subscription wakes its owner on a
+// An event wakes owners one after the other, a portion on each goroutine. The end of a subscription wakes its owner on a
 // goroutine of its own.
 func TestOwnersAreWokenTogether(t *testing.T) {
 	d := newFixture(t, 1000, registry.Options{})
@@ -143,7 +143,7 @@ func TestOwnersAreWokenTogether(t *testing.T) {
 	var subs []*registry.Subscription
 	for range n {
 		s, _ := d.join(t, registry.Request{Site: "default"})
-		s.WakeBy(sleeper{s, &inside, &most, calls})
+		s.WakeBy(counted{s, &inside, &most, calls})
 		if b, err := s.Poll(false); err != nil || b.Frames != 0 {
 			t.Fatalf("got %d frames and %v", b.Frames, err)
 		}
